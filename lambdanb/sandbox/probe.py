@@ -17,9 +17,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from lambdanb.sandbox import cgroup_places
 
 MECHANISMS = frozenset({"cgroups", "namespaces", "proc", "landlock", "seccomp"})
 _TRIAL_TIMEOUT_S = 10.0
+_TRIAL = "import runpy; runpy.run_module('lambdanb.sandbox.trial', run_name='__main__')"
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,53 @@ class Capabilities:
     seccomp_notify: bool = False
     uid: int = 0
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def without_from_environment() -> frozenset[str]:
+    """The mechanisms that `LAMBDANB_WITHOUT` names. Raises ValueError for a name that means nothing."""
+    names = frozenset(filter(None, os.environ.get("LAMBDANB_WITHOUT", "").replace(" ", "").split(",")))
+    if names - MECHANISMS:
+        known = ", ".join(sorted(MECHANISMS))
+        raise ValueError(f"LAMBDANB_WITHOUT names {', '.join(sorted(names - MECHANISMS))}; it may name {known}")
+    return names
+
+
+def probe(without: frozenset[str] | None = None) -> Capabilities:
+    """Try everything, in some 50 ms; what fails is missing, with the reason. `without`: None means $LAMBDANB_WITHOUT."""
+    if without is None:
+        without = without_from_environment()
+    reasons = {name: "done without, as LAMBDANB_WITHOUT asks" for name in without}
+    found = _try(without)
+    version, where, failure = (None, {}, None) if "cgroups" in without else cgroup_places.find()
+    if failure is not None:
+        reasons["cgroups"] = failure
+    return Capabilities(
+        cgroup=version,
+        cgroup_dirs=where,
+        namespaces=bool(found.get("namespaces")),
+        fresh_proc=bool(found.get("fresh_proc")),
+        recursive_readonly=bool(found.get("recursive_readonly")),
+        landlock_abi=int(found.get("landlock_abi", 0)),
+        seccomp_notify=bool(found.get("seccomp_notify")),
+        uid=os.geteuid(),
+        reasons=found.get("reasons", {}) | reasons,
+    )
+
+
+def _try(without: frozenset[str]) -> dict[str, Any]:
+    """What the trial process says. One that dies or hangs has shown that its mechanisms are not to be used."""
+    if sys.platform != "linux":
+        return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), f"{sys.platform} has none")}
+    package_parent = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {package_parent!r}); {_TRIAL}", ",".join(sorted(without))]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=True, text=True
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+    except subprocess.CalledProcessError as error:
+        failure = f"the trial failed: {error.stderr.strip().splitlines()[-1:]}"
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        failure = f"the trial failed: {error}"
+    return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), failure)}

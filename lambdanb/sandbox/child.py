@@ -1,0 +1,76 @@
+"""The child's side of the sandbox: what an environment's own processes do to themselves before the function's code runs.
+
+    zygote ── fork_init ──▶ init: enter_init ── os.fork ──▶ runtime: enter_runtime, then the function
+
+`child` is what `child_spec.child_instructions` made. Nothing is imported or decided here that could have been before:
+this is the cold start's path.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambdanb.sandbox import connections, landlock, namespaces, rlimits, syscalls
+
+
+def fork_init(child: Mapping[str, Any], fds: Sequence[int]) -> int:
+    """Fork an environment's init from a process with one thread: the zygote, or a template. 0 in the child.
+
+    Raises OSError where the kernel refuses the namespaces that the probe had found.
+    """
+    if not child["namespaces"]:
+        return os.fork()
+    if namespaces.entered():
+        rlimits.lift_processes()
+    return namespaces.fork()
+
+
+def enter_init(child: Mapping[str, Any], fds: Sequence[int]) -> None:
+    """In init: the environment's root, no privileges, and not to be traced by the function, which has the same user.
+
+    Raises OSError naming the step that failed.
+    """
+    if child["namespaces"]:
+        namespaces.enter(child)
+    else:
+        os.chdir(child["task_dir"])
+    namespaces.drop_privileges(template=child["template"])
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+
+
+def enter_runtime(child: Mapping[str, Any], fds: Sequence[int]) -> int | None:
+    """In the runtime process, before the function's code: its cgroups, its limits, its filters.
+
+    `fds` are procs files of cgroups, which stay open here. Answers the descriptor on which the filter asks about each connect()
+    (for `connections.ConnectionLimit` in the executor), or None where connections aren't counted; the runtime must
+    not connect before the executor has it. Raises OSError naming the step that failed.
+    """
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+    if not child["namespaces"]:
+        # In a PID namespace the kernel does this by itself.
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    for name, descriptor in zip(child["fds"], fds, strict=True):
+        try:
+            os.write(descriptor, b"0")
+        except OSError as error:
+            raise OSError(error.errno, f"joining {name}: {error.strerror}") from error
+    rlimits.apply(child)
+    abi = child["landlock_abi"]
+    if child["landlock"] is not None:
+        landlock.restrict(abi, child["landlock"]["readable"], child["landlock"]["writable"])
+    else:
+        landlock.scope_abstract_sockets(abi)
+    return connections.install() if child["connections"] else None
+
+
+def task_root(child: Mapping[str, Any]) -> str:
+    """Where the function sees its code: LAMBDA_TASK_ROOT."""
+    return namespaces.TASK if child["namespaces"] else child["task_dir"]
+
+
+def tmp_root(child: Mapping[str, Any]) -> str:
+    """The environment's /tmp: that path itself where it is a mount of its own, else the folder that TMPDIR must name."""
+    return "/tmp" if child["namespaces"] else child["tmp_dir"] or "/tmp"
