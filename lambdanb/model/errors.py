@@ -22,6 +22,7 @@ class ServiceError(Exception):
 
     `type` is "User" where the caller has to change something and "Service" where only a retry can help.
     `message_member` is how AWS's model spells the message's member in the JSON body: "message" or "Message".
+    `message` is in AWS's words; `hint`, which AWS has not, says what to do where those words don't.
     """
 
     code: str = "ServiceError"
@@ -29,16 +30,18 @@ class ServiceError(Exception):
     type: str = "Service"
     message_member: ClassVar[str] = "message"
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.hint = hint
 
     def __str__(self) -> str:
-        return self.message or self.code
+        return f"{self.message}\n{self.hint}" if self.hint else self.message or self.code
 
     def to_wire(self) -> dict[str, Any]:
         """The error as plain JSON data; `from_wire` makes the same error of it in another process."""
-        return {"code": self.code, "message": self.message, "status": self.status, "type": self.type}
+        data = {"code": self.code, "message": self.message, "status": self.status, "type": self.type}
+        return {**data, "hint": self.hint} if self.hint else data
 
     def __reduce__(self) -> tuple[Any, ...]:
         return from_wire, (self.to_wire(),)
@@ -197,13 +200,14 @@ class TooManyRequestsException(ServiceError):
         message: str = "Rate Exceeded.",
         reason: str = "ConcurrentInvocationLimitExceeded",
         retry_after_s: float | None = None,
+        hint: str = "",
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, hint)
         self.reason = reason
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.reason})"
+        return f"{self.message} ({self.reason})" + (f"\n{self.hint}" if self.hint else "")
 
     def to_wire(self) -> dict[str, Any]:
         return {**super().to_wire(), "reason": self.reason, "retry_after_s": self.retry_after_s}
@@ -225,11 +229,12 @@ def from_wire(data: Mapping[str, Any]) -> ServiceError:
     code = str(data.get("code", ServiceError.code))
     message = str(data.get("message") or "")
     cls = _BY_CODE.get(code, ServiceError)
+    hint = str(data.get("hint") or "")
     error: ServiceError
     if issubclass(cls, TooManyRequestsException):
-        error = cls(message, str(data.get("reason") or ""), data.get("retry_after_s"))
+        error = cls(message, str(data.get("reason") or ""), data.get("retry_after_s"), hint)
     else:
-        error = cls(message)
+        error = cls(message, hint)
     error.code = code
     error.status = int(data.get("status", error.status))
     error.type = str(data.get("type", error.type))

@@ -19,6 +19,8 @@ DEFAULT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/lambdanb-execution-role"
 
 NAME_LENGTH = 64
 QUALIFIER_LENGTH = 128
+FUNCTION_LENGTH = 140
+"""Of a function written in any of the ways that `split_qualifier` reads."""
 
 NAME_PATTERN = "[a-zA-Z0-9-_]+"
 FUNCTION_PATTERN = (

@@ -77,6 +77,7 @@ def end_line(request_id: str) -> str:
 class Report:
     """AWS's REPORT line: `line()` writes it, `Report.parse(line)` reads it.
 
+    `billed_restore_ms` is the part of a SnapStart restore that counts into `billed_ms`.
     `status` ("timeout", "error") and `error_type` stand at the end of the line where the invocation failed.
     """
 
@@ -87,6 +88,7 @@ class Report:
     max_memory_mb: int
     init_ms: float | None = None
     restore_ms: float | None = None
+    billed_restore_ms: int | None = None
     status: str | None = None
     error_type: str | None = None
 
@@ -101,6 +103,8 @@ class Report:
             text += f"\tInit Duration: {self.init_ms:.2f} ms"
         if self.restore_ms is not None:
             text += f"\tRestore Duration: {self.restore_ms:.2f} ms"
+        if self.billed_restore_ms is not None:
+            text += f"\tBilled Restore Duration: {self.billed_restore_ms} ms"
         if self.status is not None:
             text += f"\tStatus: {self.status}"
         if self.error_type is not None:
@@ -123,6 +127,7 @@ class Report:
                 int(_number(fields["Max Memory Used"])),
                 _number(fields["Init Duration"]) if "Init Duration" in fields else None,
                 _number(fields["Restore Duration"]) if "Restore Duration" in fields else None,
+                int(_number(fields["Billed Restore Duration"])) if "Billed Restore Duration" in fields else None,
                 fields.get("Status"),
                 fields.get("Error Type"),
             )
