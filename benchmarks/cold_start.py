@@ -1,0 +1,103 @@
+"""Cold starts: the first answer of a new, fully sandboxed execution environment, which is asked for with `cold=True`.
+
+    python benchmarks/cold_start.py [--rounds N]
+
+- A trivial function beside a bare fork of the same zygote to its first answer (wanted: at most 3 times that).
+- A pandas function beside a fresh process that imports pandas (wanted: at least 30 times faster).
+- SnapStart of a function whose init builds 50 MB, beside running that init (wanted: at least 10 times faster).
+
+All in one run, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+
+import lambdanb
+from measure import EVENT, OURS, Contender, Times, interleaved, print_times
+from ours import MEMORY_MB, SOURCE, own_home
+from peers.zygote import bare_zygote, fresh_process
+
+PANDAS = """
+import pandas
+
+def lambda_handler(event, context):
+    frame = pandas.DataFrame({"n": [event["n"], 0]})
+    return {"n": int(frame["n"].sum())}
+"""
+INIT_50_MB = """
+model = b"x" * 40_000_000
+index = {n: [n] for n in range(200_000)}
+
+def lambda_handler(event, context):
+    return {"n": index[event["n"]][0]}
+"""
+FLOOR = "floor: bare fork of the zygote"
+FRESH = "fresh process"
+INIT = f"{OURS}, running the init"
+SNAP_START = f"{OURS}, SnapStart"
+
+
+def cold(name: str, function: lambdanb.Function) -> Contender:
+    """Each call in a new environment."""
+
+    def call(event: dict[str, object]) -> object:
+        invocation = function.invoke(event, cold=True)
+        if invocation.error is not None:
+            raise invocation.error
+        return invocation.payload
+
+    return Contender(name, call)
+
+
+def ours(name: str, function_name: str, source: str) -> Contender:
+    """A function without SnapStart."""
+    return cold(name, lambdanb.deploy(function_name, source, memory=MEMORY_MB, timeout=30))
+
+
+def snap_start(name: str, function_name: str, source: str) -> Contender:
+    """A published version with SnapStart."""
+    function = lambdanb.deploy(function_name, source, memory=MEMORY_MB, timeout=30, snap_start=True)
+    return cold(name, function.publish())
+
+
+def verdict(what: str, dear: Times, cheap: Times, wanted: str) -> None:
+    """One line: how many times dearer, against what is wanted."""
+    print(f"{what}: {dear.quantile(0.5) / cheap.quantile(0.5):.1f} times (wanted: {wanted})", flush=True)
+
+
+def main() -> None:
+    """Start everything, measure, print."""
+    parser = argparse.ArgumentParser(description="Cold starts, ours beside the floor and a fresh process.")
+    parser.add_argument("--rounds", type=int, default=25)
+    rounds = parser.parse_args().rounds
+    with ExitStack() as stack:
+        stack.enter_context(own_home())
+        groups = [
+            [
+                ours(OURS, "trivial", SOURCE),
+                stack.enter_context(bare_zygote(FLOOR, SOURCE, [])),
+                stack.enter_context(fresh_process(FRESH, SOURCE)),
+            ],
+            [
+                ours(OURS, "pandas", PANDAS),
+                stack.enter_context(bare_zygote(FLOOR, PANDAS, ["pandas"])),
+                stack.enter_context(fresh_process(FRESH, PANDAS)),
+            ],
+            [ours(INIT, "init", INIT_50_MB), snap_start(SNAP_START, "snap", INIT_50_MB)],
+        ]
+        # The first answers bring zygotes and templates up; they are those of a first deploy, not of a cold start.
+        for group in groups:
+            interleaved(group, 1, calls=0, warm=3)
+        trivial, pandas, snap = (interleaved(group, rounds, calls=1, warm=0) for group in groups)
+    print_times("A trivial function, cold", trivial, against=FLOOR)
+    verdict("sandboxed cold start over a bare fork", trivial[0], trivial[1], "at most 3")
+    print_times("A pandas function, cold", pandas)
+    verdict("a fresh process over a cold start", pandas[2], pandas[0], "at least 30")
+    print_times("An init of 50 MB, cold", snap, against=SNAP_START)
+    verdict("running the init over SnapStart", snap[0], snap[1], "at least 10")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What `import lambdanb` costs over bare Python (it wants under 60 ms), and how soon a fresh kernel's first function
+answers (within 1 s): deployed in an empty home, so with the executor and the zygote to be started.
+
+    python benchmarks/import_time.py [--rounds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from measure import Contender, interleaved, print_times
+
+IMPORT = "import lambdanb"
+FIRST_DEPLOY = """
+import lambdanb
+hello = lambdanb.deploy("hello", "def lambda_handler(event, context):\\n    return event", memory=128, timeout=3)
+assert hello({"n": 1}) == {"n": 1}
+"""
+
+
+def python(name: str, code: str) -> Contender:
+    """A fresh Python that runs `code`."""
+
+    def call(event: object) -> None:
+        subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+    return Contender(name, call)
+
+
+def main() -> None:
+    """Measure in turn and print."""
+    from ours import own_home
+
+    parser = argparse.ArgumentParser(description="The cost of the import and of the first deploy.")
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    bare = "python -c pass"
+    contenders = [python(bare, "pass"), python(IMPORT, IMPORT), python("import pandas", "import pandas")]
+    times = interleaved(contenders, rounds, calls=1, warm=0)
+    print_times("Import, in a fresh Python", times, against=bare)
+    over = times[1].quantile(0.5) - times[0].quantile(0.5)
+    print(f"import lambdanb: {over:.1f} ms over bare Python (wanted: under 60)")
+
+    first = []
+    for _ in range(3):
+        with own_home():
+            first += interleaved([python("first deploy and answer", FIRST_DEPLOY)], 1, calls=1, warm=0)[0].ms
+    print(
+        f"first deploy and answer in a fresh Python and an empty home: {max(first):.0f} ms at most of 3 (wanted: 1,000)"
+    )
+
+
+if __name__ == "__main__":
+    main()
