@@ -15,7 +15,7 @@ import argparse
 from contextlib import ExitStack
 
 import lambdanb
-from measure import EVENT, OURS, Contender, Times, interleaved, print_times
+from measure import OURS, Contender, Times, interleaved, print_times
 from ours import MEMORY_MB, SOURCE, own_home
 from peers.zygote import bare_zygote, fresh_process
 
@@ -27,7 +27,7 @@ def lambda_handler(event, context):
     return {"n": int(frame["n"].sum())}
 """
 INIT_50_MB = """
-model = b"x" * 40_000_000
+model = b"x" * 20_000_000
 index = {n: [n] for n in range(200_000)}
 
 def lambda_handler(event, context):

@@ -76,7 +76,7 @@ def violations(package: Path) -> list[str]:
         if room == FACE:
             continue
         if room not in FLOORS:
-            found.append(f"{where}: {room} is no room of the house: give it a floor in DESIGN.md and here")
+            found.append(f"{where}: {room} is no room of the house: give it a floor here")
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
         for line, imported in imported_modules(tree, module.rpartition(".")[0]):
