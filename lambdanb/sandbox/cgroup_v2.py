@@ -29,16 +29,17 @@ from lambdanb.sandbox.cgroup import Enforced, GroupLimits, MemoryNow, quota, rea
 from lambdanb.sandbox.tree import is_alive
 
 CONTROLLERS = ("memory", "cpu", "pids")
+LEAF = "executor"
 
 
 class V2Parent:
     """Where the executor's groups are made."""
 
     def __init__(self, executor_id: str, folders: Mapping[str, str]) -> None:
-        """Make the folder and hand controllers down. `folders["unified"]`: the executor's own group. May raise OSError."""
+        """Make the folder and hand controllers down. `folders["unified"]`: the executor's own. May raise OSError."""
         self._own = folders["unified"]
         self._folder = f"{self._own}/lambdanb-{executor_id}"
-        leaf = self._folder + "/executor"
+        leaf = f"{self._folder}/{LEAF}"
         os.makedirs(leaf, exist_ok=True)
         _move_all(self._own, leaf)
         available = _words(self._own + "/cgroup.controllers")
@@ -64,17 +65,7 @@ class V2Parent:
         return V2Group(name, self._folder, self.enforced)
 
     def close(self) -> None:
-        """Move the executor back and remove its folder."""
-        with contextlib.suppress(OSError):
-            for name in CONTROLLERS:
-                with contextlib.suppress(OSError):
-                    write_file(self._folder + "/cgroup.subtree_control", f"-{name}")
-            for name in CONTROLLERS:
-                with contextlib.suppress(OSError):
-                    write_file(self._own + "/cgroup.subtree_control", f"-{name}")
-            _move_all(self._folder + "/executor", self._own)
-            os.rmdir(self._folder + "/executor")
-            os.rmdir(self._folder)
+        take_down(self._folder)
 
 
 class V2Group:
@@ -188,6 +179,33 @@ def kill_members(folder: str) -> bool:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
     return False
+
+
+def take_down(folder: str) -> bool:
+    """Undo what `V2Parent` did: the executor's processes back to where they were, its folder removed; True when gone.
+
+    The environments' groups must be empty. A group can only take processes back once it hands no controllers down.
+    """
+    own = os.path.dirname(folder)
+    try:
+        with os.scandir(folder) as entries:
+            groups = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != LEAF]
+    except FileNotFoundError:
+        return True
+    try:
+        for name in groups:
+            os.rmdir(f"{folder}/{name}")
+        for parent in (folder, own):
+            for controller in CONTROLLERS:
+                with contextlib.suppress(OSError):
+                    write_file(parent + "/cgroup.subtree_control", f"-{controller}")
+        if os.path.isdir(f"{folder}/{LEAF}"):
+            _move_all(f"{folder}/{LEAF}", own)
+            os.rmdir(f"{folder}/{LEAF}")
+        os.rmdir(folder)
+    except OSError:
+        return False
+    return True
 
 
 def _words(path: str) -> list[str]:

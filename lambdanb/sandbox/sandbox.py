@@ -26,12 +26,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from lambdanb.sandbox import tree, watch_table
+from lambdanb.sandbox import tmp_quota, tree, watch_table
 from lambdanb.sandbox.cgroup import MIB, Group, GroupLimits, Parent
 from lambdanb.sandbox.cgroup_v1 import V1Parent
 from lambdanb.sandbox.cgroup_v2 import V2Parent
 from lambdanb.sandbox.child_spec import child_instructions
 from lambdanb.sandbox.connections import ConnectionLimit
+from lambdanb.sandbox.identity import own_id
 from lambdanb.sandbox.probe import Capabilities
 from lambdanb.sandbox.watchdog_start import Watchdog
 
@@ -56,8 +57,8 @@ class Sandboxes:
     ) -> None:
         """directory: for the environments' temporary folders, where /tmp can't be a tmpfs (made when it is needed).
 
-        executor_id: names the cgroups; by default this process's pid and start time, by which sweep.py can tell
-        whether it still lives. Without a watchdog the limits that only it can hold are not held.
+        executor_id: names the cgroups; by default `own_id()`, by which sweep.py can tell whether it still lives.
+        Without a watchdog the limits that only it can hold are not held.
         """
         self.capabilities = capabilities
         self.directory = directory
@@ -74,7 +75,9 @@ class Sandboxes:
                 self.parent = V2Parent(self.executor_id, capabilities.cgroup_dirs)
         if watchdog is not None:
             folders = self.parent.paths() if self.parent is not None else {}
-            watchdog.tell({"cgroups": folders, "version": capabilities.cgroup}, keep=True)
+            watchdog.tell(
+                {"cgroups": folders, "version": capabilities.cgroup, "directory": str(directory)}, keep=True
+            )
             watchdog.remove_at_end(directory)
         self.refill()
 
@@ -220,7 +223,9 @@ class Sandbox:
         watch |= 0 if folder is None else watch_table.WATCH_TMP
         self._watchdog = sandboxes.watchdog
         self._table = self._watchdog.table if self._watchdog is not None else None
-        slot = self._table.take_slot(group.name if group is not None else environment_id) if self._table else None
+        slot = None
+        if self._table is not None:
+            slot = self._table.take_slot(environment_id, "" if group is None else group.name)
         self._slot = slot
         self._state_at = watch_table.WatchTable.state_at(slot) if slot is not None else -1
         self._base = watch_table.WatchTable.base(slot) if slot is not None else -1
@@ -380,7 +385,7 @@ class Sandbox:
             return self._measured
         tmp = 0
         if self.limits.tmp_bytes and self._runtime is not None:
-            tmp = max(self._load(watch_table.TMP_PEAK_BYTES), tmp_used(self._runtime[0]))
+            tmp = max(self._load(watch_table.TMP_PEAK_BYTES), tmp_quota.mounted_bytes(self._runtime[0]))
         return max(self._measured, peak - now.file - tmp, now.held - tmp)
 
     # The end
@@ -444,20 +449,6 @@ class Sandbox:
         if group is not None:
             group.close()
         self._sandboxes.give_back(group, self._folder)
-
-
-def own_id() -> str:
-    """This process by its pid and start time: `4711-123456`."""
-    return f"{os.getpid()}-{tree.start_time(os.getpid()) or 0}"
-
-
-def tmp_used(pid: int) -> int:
-    """Bytes in the /tmp that a process sees; 0 when it is gone."""
-    try:
-        status = os.statvfs(f"/proc/{pid}/root/tmp")
-    except OSError:
-        return 0
-    return (status.f_blocks - status.f_bfree) * status.f_frsize
 
 
 def _counts_by_namespace(capabilities: Capabilities) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 # In /proc/<pid>/stat, counted after the closing bracket of the name, which may itself hold spaces and brackets.
 _STATE = 0
 _PARENT = 1
+_THREADS = 17
 _START_TIME = 19
 
 
@@ -92,6 +93,12 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def thread_count(pid: int) -> int:
+    """How many threads a process has; 0 when it is gone."""
+    fields = _stat_fields(pid)
+    return int(fields[_THREADS]) if fields and fields[_STATE] not in (b"Z", b"X") else 0
+
+
 def send_signal(pids: Iterable[int], number: int) -> None:
     """Signal each; those that are gone are passed over."""
     for pid in pids:
@@ -114,19 +121,3 @@ def end_descendants(root: int, timeout_s: float = 0.5) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.0003)  # what a killed process needs to be torn down; they aren't ours to wait for
-
-
-def processes_with_environment(entry: bytes) -> list[int]:
-    """The processes of this user that were started with `entry` (`NAME=value`) in their environment."""
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/environ", "rb", buffering=0) as file:
-                text = file.read(1 << 20)
-        except OSError:
-            continue
-        if entry in text.split(b"\0"):
-            found.append(int(name))
-    return found

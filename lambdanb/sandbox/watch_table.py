@@ -10,7 +10,7 @@ Layout (all words are 64 bits, native order, so that one store is one machine st
     header      16 words   magic, parked, ready, high-water mark of used slots
     states      one byte per slot: FREE, IDLE or BUSY (a busy slot is found by one memchr)
     processes   pairs of words (pid, start time): processes that belong to no environment, such as zygotes
-    slots       32 words each, named below; the last eight hold the environment's id
+    slots       40 words each, named below; the last sixteen hold the names of the cgroup and of the environment
 
 A pid is always kept with its start time (field 22 of /proc/<pid>/stat): a number alone could have been given to
 somebody else since.
@@ -41,8 +41,10 @@ _HIGH_WATER: Final = 3
 _STATES_AT: Final = _HEADER_WORDS * 8
 _PROCESSES_AT: Final = _STATES_AT + SLOTS
 _SLOTS_AT: Final = _PROCESSES_AT + PROCESSES * 16
-_SLOT_WORDS: Final = 32
-_NAME_WORDS: Final = 8
+_SLOT_WORDS: Final = 40
+_NAME_BYTES: Final = 64
+_GROUP_NAME_AT: Final = 24 * 8
+_ENVIRONMENT_AT: Final = 32 * 8
 SIZE: Final = _SLOTS_AT + SLOTS * _SLOT_WORDS * 8
 
 # Words of a slot. Written by the executor:
@@ -100,8 +102,8 @@ class WatchTable:
         """Where the state byte of a slot is: `table.memory[state_at] = BUSY`."""
         return _STATES_AT + slot
 
-    def take_slot(self, name: str) -> int | None:
-        """Give a free slot to the environment `name`; None when all are taken (then it goes unwatched: say so)."""
+    def take_slot(self, environment_id: str, group_name: str) -> int | None:
+        """Give a free slot to an environment; None when all are taken."""
         at = self.memory.find(b"\0", _STATES_AT, _STATES_AT + SLOTS)
         if at < 0:
             return None
@@ -111,8 +113,9 @@ class WatchTable:
         for word in range(base, base + _SLOT_WORDS):
             self.words[word] = 0
         self.words[base + GENERATION] = generation
-        start = (base + _SLOT_WORDS - _NAME_WORDS) * 8
-        self.memory[start : start + _NAME_WORDS * 8] = name.encode()[: _NAME_WORDS * 8].ljust(_NAME_WORDS * 8, b"\0")
+        for name, offset in ((group_name, _GROUP_NAME_AT), (environment_id, _ENVIRONMENT_AT)):
+            start = base * 8 + offset
+            self.memory[start : start + _NAME_BYTES] = name.encode()[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0")
         self.memory[at] = IDLE
         if slot >= self.words[_HIGH_WATER]:
             self.words[_HIGH_WATER] = slot + 1
@@ -122,10 +125,16 @@ class WatchTable:
         """Nobody watches it from here on."""
         self.memory[_STATES_AT + slot] = FREE
 
-    def name(self, slot: int) -> str:
-        """The id of the environment that has the slot."""
-        start = (self.base(slot) + _SLOT_WORDS - _NAME_WORDS) * 8
-        return self.memory[start : start + _NAME_WORDS * 8].rstrip(b"\0").decode()
+    def group_name(self, slot: int) -> str:
+        """The name of the environment's cgroup; empty when it has none."""
+        return self._name(self.base(slot) * 8 + _GROUP_NAME_AT)
+
+    def environment_id(self, slot: int) -> str:
+        """The id of the environment that has the slot, which is its temporary folder's name too."""
+        return self._name(self.base(slot) * 8 + _ENVIRONMENT_AT)
+
+    def _name(self, start: int) -> str:
+        return self.memory[start : start + _NAME_BYTES].rstrip(b"\0").decode()
 
     def slots_in(self, state: int) -> list[int]:
         """The slots in a state, lowest first."""
