@@ -13,7 +13,7 @@ AWS's words name only the bound that was passed; the error's `hint` tells the wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lambdanb.model import keep_alive, names
 from lambdanb.model.configuration import PYTHON_RUNTIME, Configuration
@@ -30,6 +30,8 @@ RUNTIMES: tuple[str, ...] = tuple(
     )
 )
 """Accepted runtimes: AWS's in Python and Node.js. All Python ones run on the interpreter at hand."""
+
+RESERVED_CONCURRENCY = Limit("reserved concurrency", "", 0, 2**31 - 1, 0, 1, "reservedConcurrentExecutions")
 
 ARCHITECTURES = ("x86_64", "arm64")
 
@@ -99,10 +101,10 @@ class _Violations:
         elif value not in limit:
             self.add(value, limit.member, f"Member must be {limit.minimum} plus a multiple of {limit.step}", hint)
 
-    def one_of(self, value: object, member: str, allowed: tuple[str, ...]) -> None:
-        """Check that a value is one of a set."""
-        if value not in allowed:
-            self.add(value, member, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    def one_of(self, value: object, member: str, allowed: Sequence[object]) -> None:
+        """Check that a value is one of a set, and of its type: 1 is not True."""
+        if not any(type(value) is type(each) and value == each for each in allowed):
+            self.add(value, member, f"Member must satisfy enum value set: [{', '.join(map(str, allowed))}]")
 
     def report(self) -> None:
         """Raise if anything was wrong."""
@@ -129,8 +131,7 @@ def validate(configuration: Configuration, rules: Rules) -> None:
     found.text(configuration.role, "role", names.ROLE_PATTERN, 512)
     found.text(configuration.description, "description", "", 256, 0)
     found.one_of(configuration.architecture, "architectures", ARCHITECTURES)
-    if not isinstance(configuration.snap_start, bool):
-        found.add(configuration.snap_start, "snapStart", "Member must be true or false")
+    found.one_of(configuration.snap_start, "snapStart", (True, False))
     flaw = keep_alive.flaw(configuration.keep_alive_s)
     if flaw:
         found.add(configuration.keep_alive_s, "keepAlive", flaw)
@@ -144,7 +145,7 @@ def validate(configuration: Configuration, rules: Rules) -> None:
     _check_variables(configuration.environment, rules)
 
 
-def _check_variable_names(environment: Mapping[str, str], found: _Violations) -> None:
+def _check_variable_names(environment: object, found: _Violations) -> None:
     member = "environment.variables"
     if not isinstance(environment, Mapping):
         found.add(environment, member, "Member must be a map")
@@ -216,15 +217,12 @@ def validate_reserved_concurrency(concurrency: int, reserved_by_others: int, rul
     Raises ValidationException for a negative number, InvalidParameterValueException where too little would be left.
     """
     found = _Violations()
-    if not isinstance(concurrency, int) or isinstance(concurrency, bool):
-        found.add(concurrency, "reservedConcurrentExecutions", "Member must be an integer")
-    elif concurrency < 0:
-        found.add(concurrency, "reservedConcurrentExecutions", "Member must have value greater than or equal to 0")
+    found.number(concurrency, RESERVED_CONCURRENCY, rules)
     found.report()
-    most = rules.concurrency - rules.unreserved_minimum - reserved_by_others
+    most = max(0, rules.concurrency - rules.unreserved_minimum - reserved_by_others)
     if concurrency > most:
         raise InvalidParameterValueException(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
             f"below its minimum value of [{rules.unreserved_minimum}].",
-            f"reserved concurrency: at most {max(0, most)} is left of {rules.concurrency} (rules: {rules.name})",
+            f"reserved concurrency: at most {most} can be reserved of {rules.concurrency} (rules: {rules.name})",
         )
