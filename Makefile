@@ -9,6 +9,8 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# The address that is printed opens it, with or without a browser at hand.
+FIRST := notebooks/01-first-function.ipynb
 LAB_ARGS ?=
 PYTEST_ARGS ?=
 # JupyterLab asks root to say so; in a container there is often nobody else.
@@ -17,7 +19,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),yes)
 .PHONY: lab test check format bench lock clean
 
 lab: $(STAMP)
-	$(PYTHON) -m jupyterlab $(if $(AS_ROOT),--allow-root) $(LAB_ARGS) notebooks/01-first-function.ipynb
+	$(PYTHON) -m jupyterlab $(if $(AS_ROOT),--allow-root) --LabApp.default_url=/lab/tree/$(FIRST) $(LAB_ARGS)
 
 test: $(STAMP)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
