@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from lambdanb.model import keep_alive
 from lambdanb.model.configuration import Configuration
 from lambdanb.model.names import ACCOUNT, function_arn, is_version, split_qualifier
 
+ROOT = Path(__file__).parents[2]
 GOOD = Configuration(function_name="f", environment={"A1": "b"}, keep_alive_s={"law": "exponential", "mean_s": 60})
 
 
@@ -91,5 +93,5 @@ def test_the_data_that_everyone_imports_is_light() -> None:
         "print(*sorted({'decimal', 'random', 'datetime', 'uuid', 'logging', 'asyncio', 'threading', 'socket'}"
         " & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=".")
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == []

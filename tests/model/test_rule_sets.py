@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lambdanb.model import mapping_limits
 from lambdanb.model.rules import PREVIEW_2014, RULES, TODAY, Limit, Rules, cpu_share, limits, visible_vcpus
 
 
@@ -73,6 +74,26 @@ def test_limits_leave_out_what_a_set_lacks() -> None:
         "requests per environment and second",
         "unreserved concurrency, at least",
     }
+
+
+def test_limits_of_event_source_mappings() -> None:
+    def ranges(limits: tuple[Limit, ...]) -> list[tuple[str, int, int, int]]:
+        return [(limit.member, limit.minimum, limit.maximum, limit.default) for limit in limits]
+
+    assert ranges(mapping_limits.STREAM) == [
+        ("batchSize", 1, 10_000, 100),
+        ("maximumBatchingWindowInSeconds", 0, 300, 0),
+        ("parallelizationFactor", 1, 10, 1),
+        ("maximumRetryAttempts", -1, 10_000, -1),
+        ("maximumRecordAgeInSeconds", -1, 604_800, -1),
+        ("tumblingWindowInSeconds", 0, 900, 0),
+    ]
+    assert ranges(mapping_limits.QUEUE) == [
+        ("batchSize", 1, 10_000, 10),
+        ("maximumBatchingWindowInSeconds", 0, 300, 0),
+        ("scalingConfig.maximumConcurrency", 2, 1000, 1000),
+    ]
+    assert ranges(mapping_limits.FIFO_QUEUE)[0] == ("batchSize", 1, 10, 10)
 
 
 def test_a_limit_knows_its_range_and_step() -> None:

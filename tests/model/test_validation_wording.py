@@ -62,7 +62,8 @@ def test_errors_are_counted_and_joined() -> None:
 def test_both_ends_of_every_range(rules: Rules, setting: str) -> None:
     limit: Limit = getattr(rules, setting)
     for value in (limit.minimum, limit.maximum):
-        validate(replace(GOOD, **{setting: value}), rules)
+        values: dict[str, Any] = {setting: value}
+        validate(replace(GOOD, **values), rules)
     low = refused(rules, **{setting: limit.minimum - 1})
     assert f"greater than or equal to {limit.minimum}" in low.message
     high = refused(rules, **{setting: limit.maximum + 1})
