@@ -50,20 +50,21 @@ def main() -> None:
 
         # What forks this process comes first, while it is small and has no threads.
         both = start(bare_processes(IN_FLIGHT))
-        few = start(process_pool("fork", FEW))
+        both += start(process_pool("fork", FEW))
         many = start(process_pool("fork", IN_FLIGHT), multiprocess_pool(IN_FLIGHT))
-        few_alone = start(multiprocess_pool(FEW), process_pool("forkserver", FEW), loky_pool(FEW))
+        few = start(multiprocess_pool(FEW), process_pool("forkserver", FEW), loky_pool(FEW))
         many += start(process_pool("forkserver", IN_FLIGHT), loky_pool(IN_FLIGHT))
         both += start(runtime_clients(IN_FLIGHT))
 
         from busy_notebook import measure_busy_notebook
-        from ours import deployed, own_home
+        from ours import MANY_MEMORY_MB, MEMORY_MB, NAME, deployed, own_home
 
         stack.enter_context(own_home())
-        both += start(deployed(IN_FLIGHT))
+        few += start(deployed(NAME, MEMORY_MB))
+        many += start(deployed(f"{NAME}-many", MANY_MEMORY_MB, IN_FLIGHT))
 
-        print_times("One call after the other", interleaved(both + few + few_alone, asked.rounds, asked.calls))
-        throughputs(both + few + many, max(asked.rounds // 3, 1), asked.calls * 8)
+        print_times("One call after the other", interleaved(both + few, asked.rounds, asked.calls))
+        throughputs(both + many, max(asked.rounds // 3, 1), asked.calls * 8)
         measure_busy_notebook()
 
 

@@ -14,6 +14,8 @@ from measure import EVENT, OURS, Contender
 NAME = "bench"
 MEMORY_MB = 1769
 """A whole vCPU, as the others have: less would be throttled."""
+MANY_MEMORY_MB = 256
+"""With many in flight: each takes a small share of a vCPU, and all of them together must fit the machine's memory."""
 SOURCE = (Path(__file__).parent / "peers" / "handler.py").read_text()
 
 
@@ -33,9 +35,9 @@ def own_home() -> Iterator[Path]:
 
 
 @contextmanager
-def deployed(in_flight: int = 1) -> Iterator[Contender]:
+def deployed(name: str, memory_mb: int, in_flight: int = 1) -> Iterator[Contender]:
     """The shared handler as a function, with logs, records, a deadline and every limit on, and warm environments."""
-    function = lambdanb.deploy(NAME, SOURCE, handler="lambda_function.lambda_handler", memory=MEMORY_MB, timeout=10)
+    function = lambdanb.deploy(name, SOURCE, memory=memory_mb, timeout=10)
     try:
         function(EVENT)
         for future in [function.submit(EVENT) for _ in range(in_flight)]:
