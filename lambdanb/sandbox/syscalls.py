@@ -19,12 +19,23 @@ from typing import Any
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
 CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID = 0x200000, 0x1000000
 
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    4096,
+    16384,
+    1 << 18,
+)
 MNT_DETACH = 2
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
-PR_GET_TID_ADDRESS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 40, 47, 4
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 1, 4, 28, 38, 40
+SECUREBITS_ALL_LOCKED = 0xEF
+"""uid 0 has no capabilities for being that, set-uid changes none, none is kept nor raised to ambient; and all of it for good."""
 CAP_SETFCAP = 31
 
 _AT_FDCWD = -100
@@ -76,6 +87,7 @@ def _check(result: int, what: str) -> int:
 
 _prctl = _function("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
 _mount = _function("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
+_unshare = _function("unshare", c_int)
 _umount2 = _function("umount2", c_char_p, c_int)
 _clone = _syscall("clone", c_ulong, c_void_p, c_void_p, c_void_p, c_void_p)
 _pivot_root = _syscall("pivot_root", c_char_p, c_char_p)
@@ -127,6 +139,10 @@ def fork_with(flags: int) -> int:
 
 def prctl(option: int, value: int = 0, extra: int = 0) -> int:
     return _check(_prctl(option, value, extra, 0, 0), f"prctl {option}")
+
+
+def unshare(flags: int) -> None:
+    _check(_unshare(flags), "unshare into new namespaces")
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int = 0, data: str | None = None) -> None:

@@ -1,0 +1,224 @@
+"""Talking to the executor: one request, one answer.
+
+A calling thread uses a connection for itself and reads its own answer, so that a call wakes nobody else; connections
+are kept for the next call. Futures share one more connection, whose answers a thread reads.
+
+A connection that turned out dead before anything was sent is replaced without a word. When the executor goes away with
+a request under way, the caller gets ExecutorLost, and the next call finds or starts another executor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lambdanb.client.home import home as chosen_home
+from lambdanb.client.start import connect
+from lambdanb.model import wire
+from lambdanb.model.errors import ExecutorLost, from_wire
+
+ANSWER_BYTES = 256 * 1024 * 1024
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+class Executor:
+    """The client's end of one home's executor. `Executor.of(home)` gives the one that all of this process shares."""
+
+    _shared: ClassVar[dict[Path, Executor]] = {}
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._idle: list[_Line] = []
+        self._pipeline: _Pipeline | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, home: Path | None = None) -> Executor:
+        """The executor of a home; of LAMBDANB_HOME, or the user's own, when none is named."""
+        home = home or chosen_home()
+        executor = cls._shared.get(home)
+        if executor is None:
+            executor = cls._shared.setdefault(home, cls(home))
+        return executor
+
+    def call(self, header: dict[str, Any], payload: bytes = b"") -> Answer:
+        """Send a request and wait for its answer. Raises the service's errors, and ExecutorLost."""
+        line = self._take()
+        try:
+            answer = line.call(header, payload)
+        except BaseException:
+            # An interrupt leaves an answer on its way: this connection can't be used again.
+            line.close()
+            raise
+        self._idle.append(line)
+        return checked(answer)
+
+    def ask(self, op: str, **arguments: Any) -> Any:
+        """A request and an answer that are plain data."""
+        _, payload = self.call({"op": op}, json.dumps(arguments).encode())
+        return json.loads(payload)
+
+    def submit(self, header: dict[str, Any], payload: bytes) -> Future[Answer]:
+        """Send a request; the Future gets its answer. Its callbacks run in the reading thread."""
+        with self._lock:
+            if self._pipeline is None or self._pipeline.ended:
+                self._pipeline = _Pipeline(connect(self.home))
+            pipeline = self._pipeline
+        return pipeline.submit(header, payload)
+
+    def close(self) -> None:
+        """Hang up. The executor ends when its last client has; the next call connects again."""
+        with self._lock:
+            pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> _Line:
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                line = self._idle.pop()
+                if line.usable():
+                    return line
+                line.close()
+        return _Line(connect(self.home))
+
+    def _forget_after_fork(self) -> None:
+        """In a forked child: the connections are the parent's."""
+        self._lock = threading.Lock()
+        self._pipeline = None
+        for line in self._idle:
+            line.close()
+        self._idle.clear()
+
+
+def checked(answer: Answer) -> Answer:
+    """The answer, or the error of the service that it is."""
+    refused = answer[0].get("refused")
+    if refused is not None:
+        raise from_wire(refused)
+    return answer
+
+
+class _Line:
+    """A connection with one request under way at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._reader = wire.MessageReader(ANSWER_BYTES)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN | select.POLLHUP)
+
+    def usable(self) -> bool:
+        """Nothing is to be read between calls, unless the other end has hung up."""
+        return not self._poll.poll(0)
+
+    def call(self, header: dict[str, Any], payload: bytes) -> Answer:
+        header["n"] = 0
+        try:
+            self._socket.sendall(wire.encode(header, payload))
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise lost(header, sent=False) from error
+        try:
+            answer = wire.receive(self._socket, self._reader)
+        except ConnectionResetError:
+            answer = None
+        if answer is None:
+            raise lost(header, sent=True)
+        return answer
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _Pipeline:
+    """A connection with many requests under way, and the thread that reads their answers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.ended = False
+        self._socket = sock
+        self._pending: dict[int, tuple[dict[str, Any], Future[Answer]]] = {}
+        self._sending = threading.Lock()
+        self._n = 0
+        threading.Thread(target=self._read, name="lambdanb-futures", daemon=True).start()
+
+    def submit(self, header: dict[str, Any], payload: bytes) -> Future[Answer]:
+        future: Future[Answer] = Future()
+        with self._sending:
+            self._n += 1
+            n = header["n"] = self._n
+            self._pending[n] = (header, future)
+            try:
+                self._socket.sendall(wire.encode(header, payload))
+            except OSError:
+                self._pending.pop(n, None)
+                self.ended = True
+                future.set_exception(lost(header, sent=False))
+        return future
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _read(self) -> None:
+        reader = wire.MessageReader(ANSWER_BYTES)
+        while True:
+            try:
+                data = self._socket.recv(262144)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            for header, payload in reader.feed(data):
+                _, future = self._pending.pop(header["n"])
+                _settle(future, (header, payload))
+        self.ended = True
+        with self._sending:
+            pending, self._pending = self._pending, {}
+            self._socket.close()
+        for header, future in pending.values():
+            if future.set_running_or_notify_cancel():
+                future.set_exception(lost(header, sent=True))
+
+
+def _settle(future: Future[Answer], answer: Answer) -> None:
+    """Give the Future its answer; one that was cancelled is left alone."""
+    if not future.set_running_or_notify_cancel():
+        return
+    refused = answer[0].get("refused")
+    if refused is not None:
+        future.set_exception(from_wire(refused))
+    else:
+        future.set_result(answer)
+
+
+def lost(header: dict[str, Any], *, sent: bool) -> ExecutorLost:
+    """The error of a request whose executor went away."""
+    what = f"invoking {header['name']}" if header["op"] == "invoke" else f"the request {header['op']!r}"
+    if not sent:
+        return ExecutorLost(f"The executor went away before {what} was sent; call again.", False)
+    if header.get("mode") == "sync":
+        run = "the function may have run, in part or whole, and its result is lost"
+    elif header["op"] == "invoke":
+        run = "the event may have been accepted, in which case it will run"
+    else:
+        run = "it may have been carried out"
+    return ExecutorLost(f"The executor went away during {what}: {run}. The next call starts another executor.", None)
+
+
+
+def _after_fork() -> None:
+    for executor in Executor._shared.values():
+        executor._forget_after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,42 @@
+"""`Function.map`: many events, a bounded number under way, results in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from lambdanb.model.errors import TooManyRequestsException
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 2.0
+
+
+def map_events(submit: Callable[[Any], Future[Any]], events: Iterable[Any], in_flight: int) -> Iterator[Any]:
+    """Results in the order of the events. A throttled one is sent again, with waits that double up to 2 s."""
+    if in_flight < 1:
+        raise ValueError(f"in_flight is {in_flight}; at least one event has to be under way")
+    return _results(submit, events, in_flight)
+
+
+def _results(submit: Callable[[Any], Future[Any]], events: Iterable[Any], in_flight: int) -> Iterator[Any]:
+    under_way: deque[tuple[Any, Future[Any]]] = deque()
+    for event in events:
+        if len(under_way) >= in_flight:
+            yield _result(submit, *under_way.popleft())
+        under_way.append((event, submit(event)))
+    while under_way:
+        yield _result(submit, *under_way.popleft())
+
+
+def _result(submit: Callable[[Any], Future[Any]], event: Any, future: Future[Any]) -> Any:
+    wait_s = _FIRST_WAIT_S
+    while True:
+        try:
+            return future.result()
+        except TooManyRequestsException:
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            future = submit(event)

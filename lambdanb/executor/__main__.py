@@ -1,0 +1,40 @@
+"""`python -m lambdanb.executor HOME DESCRIPTOR`: the executor of a home. Started by its first client.
+
+It forks at once, so that its starter has no child to wait for, and then says on the descriptor "ready" when it listens,
+or "busy" when the home has an executor already; it closes it without a word when it fails, and its log tells why.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Be the executor of this home, if it has none."""
+    import fcntl
+    from pathlib import Path
+
+    home, starter = Path(sys.argv[1]), int(sys.argv[2])
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(home / "executor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.write(starter, b"busy")
+        return
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+
+    from lambdanb.executor.executor import Executor
+    from lambdanb.executor.times import Times
+
+    os.set_inheritable(starter, False)
+    executor = Executor(home, Times.from_environment())
+    os.write(starter, b"ready")
+    os.close(starter)
+    executor.run()
+
+
+if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)
+    main()

@@ -1,0 +1,250 @@
+"""The dispatcher: gives each invocation an environment, watches over it, and tells how it ended.
+
+An invocation is placed (`executor.placement` may throttle it), then runs at once in an idle environment or waits for one
+that is started for it. However the environment behaves, `Invocation.done` is called exactly once, with an `Outcome`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lambdanb.executor.environments import Ending, Environment
+from lambdanb.executor.fleet import Fleet
+from lambdanb.executor.invocations import Invocation, Outcome, error_type_of, failure_of_ending
+from lambdanb.executor.logs import LogStore
+from lambdanb.executor.loop import Loop
+from lambdanb.executor.placement import Placement
+from lambdanb.executor.record_store import RecordStore
+from lambdanb.executor.times import Times
+from lambdanb.model import function_errors
+from lambdanb.model.billing import billed_ms, invocation_cost
+from lambdanb.model.errors import TooManyRequestsException
+from lambdanb.model.records import Record, Report, end_line, start_line
+
+
+class Dispatcher:
+    """`on_write` is called whenever there is something to be written to disk; `on_room` when concurrency came free."""
+
+    def __init__(
+        self, loop: Loop, times: Times, fleet: Fleet, placement: Placement, records: RecordStore, logs: LogStore
+    ) -> None:
+        self.loop = loop
+        self.times = times
+        self.fleet = fleet
+        self.placement = placement
+        self.records = records
+        self.logs = logs
+        self.under_way = 0
+        self.on_write: Callable[[], None] = lambda: None
+        self.on_room: Callable[[], None] = lambda: None
+        fleet.owner = self
+
+    def invoke(self, invocation: Invocation, *, synchronous: bool) -> None:
+        """Run it. Raises TooManyRequestsException when it was throttled, which is recorded; `done` isn't called then."""
+        deployment = invocation.deployment
+        now_s = time.monotonic()
+        try:
+            self.placement.enter(deployment.name, now_s, synchronous=synchronous)
+            environment = None if invocation.cold else self.fleet.take_idle(deployment)
+            if environment is None:
+                try:
+                    environment = self.fleet.launch(deployment, now_s)
+                except BaseException:
+                    self.placement.leave(deployment.name)
+                    raise
+        except TooManyRequestsException as throttle:
+            self._record_throttle(invocation, throttle)
+            raise
+        self.under_way += 1
+        if environment.state == "idle":
+            self._run(environment, invocation, now_s)
+        else:
+            environment.invocation = invocation
+
+    def ready(self, environment: Environment) -> None:
+        """Init succeeded: run what waits for the environment, or keep it."""
+        now_s = time.monotonic()
+        environment.init_ms = (now_s - environment.started_s) * 1e3
+        invocation = environment.invocation
+        if invocation is None:
+            self.fleet.keep(environment)
+        else:
+            self._run(environment, invocation, now_s)
+
+    def replied(self, environment: Environment, header: dict[str, Any], payload: bytes) -> None:
+        """The handler returned or raised."""
+        invocation = environment.invocation
+        assert invocation is not None
+        environment.drain_log()
+        error_type = None
+        if len(payload) > environment.deployment.rules.response_bytes and not header["error"]:
+            payload = function_errors.response_too_large(environment.deployment.rules.response_bytes)
+            header["error"] = True
+        if header["error"]:
+            error_type = error_type_of(payload)
+        self._finish(environment, payload, "error" if header["error"] else "ok", error_type, header)
+        self.fleet.keep(environment)
+        self.on_room()
+
+    def init_failed(self, environment: Environment, failure: bytes) -> None:
+        """Init raised: the invocation that waited for it gets the failure."""
+        environment.drain_log()
+        if environment.invocation is not None:
+            self._begin_late(environment)
+            self._finish(environment, failure, "error", error_type_of(failure), None)
+        self.fleet.retire(environment)
+        self.on_room()
+
+    def ended(self, environment: Environment, ending: Ending) -> None:
+        """The runtime ended by itself, for its limits, or at its deadline."""
+        invocation = environment.invocation
+        if invocation is None:
+            self.fleet.retire(environment)
+            return
+        initialising = invocation.started_s == 0.0
+        timeout_s = float(environment.deployment.configuration.timeout_s)
+        if initialising:
+            timeout_s = self.times.init_timeout_s
+            self._begin_late(environment)
+        payload, error_type, line = failure_of_ending(ending, invocation.request_id, timeout_s)
+        environment.log.complete()
+        environment.log.line(line.encode())
+        self._finish(environment, payload, "timeout" if ending.timed_out else "crashed", error_type, None)
+        if environment.state == "down":
+            self.fleet.keep(environment)
+        else:
+            self.fleet.retire(environment)
+        self.on_room()
+
+    def lost(self, environment: Environment, why: str) -> None:
+        """The environment is gone altogether."""
+        invocation = environment.invocation
+        if invocation is not None:
+            if invocation.started_s == 0.0:
+                self._begin_late(environment)
+            payload, error_type, line = failure_of_ending(Ending(None, why=why), invocation.request_id, 0.0)
+            environment.log.line(line.encode())
+            self._finish(environment, payload, "crashed", error_type, None)
+        self.fleet.retire(environment)
+        self.on_room()
+
+    def logged(self, environment: Environment, request_id: str | None, text: bytes) -> None:
+        """Lines of the function's log."""
+        self.logs.append(environment.deployment.name, environment.log_stream, request_id, int(time.time() * 1000), text)
+        self.on_write()
+
+    def _run(self, environment: Environment, invocation: Invocation, now_s: float) -> None:
+        deployment = environment.deployment
+        timeout_s = deployment.configuration.timeout_s
+        invocation.started_s = now_s
+        environment.log.begin(invocation.request_id, keep=invocation.keep_log)
+        environment.log.line(start_line(invocation.request_id, deployment.version).encode() + b"\n")
+        header = {
+            "id": invocation.request_id,
+            "deadline_ms": int((time.time() + timeout_s) * 1000),
+            "arn": invocation.arn,
+        }
+        if invocation.client_context is not None:
+            header["context"] = invocation.client_context
+        if invocation.trace is not None:
+            header["trace"] = invocation.trace
+        environment.run(invocation, header, invocation.payload, now_s + timeout_s)
+
+    def _begin_late(self, environment: Environment) -> None:
+        """Init came to nothing, so the event was never given to the function: its log still gets START."""
+        invocation = environment.invocation
+        assert invocation is not None
+        now_s = time.monotonic()
+        environment.init_ms = (now_s - environment.started_s) * 1e3
+        invocation.started_s = now_s
+        environment.log.begin(invocation.request_id, keep=invocation.keep_log)
+        environment.log.line(start_line(invocation.request_id, environment.deployment.version).encode() + b"\n")
+
+    def _finish(
+        self,
+        environment: Environment,
+        payload: bytes,
+        status: str,
+        error_type: str | None,
+        header: dict[str, Any] | None,
+    ) -> None:
+        """Bill, record, log, and give the outcome. `header` is the runtime's own account, where it lived to give one."""
+        now_s = time.monotonic()
+        invocation = environment.invocation
+        assert invocation is not None
+        environment.invocation = None
+        deployment = environment.deployment
+        own_peak_kb = header["rss_kb"] if header is not None else 0
+        peak_bytes, cpu_ns = environment.sandbox.usage(own_peak_kb * 1024)
+        environment.sandbox.idle()
+        cpu_ms = max(cpu_ns / 1e6, header["cpu_us"] / 1e3 if header is not None else 0.0)
+        duration_ms = (now_s - invocation.started_s) * 1e3
+        init_ms = environment.init_ms if environment.fresh else None
+        environment.fresh = False
+        rules, configuration = deployment.rules, deployment.configuration
+        billed = billed_ms(duration_ms, rules, init_ms)
+        max_memory_mb = -(-peak_bytes // 1048576)
+        record = Record(
+            invocation.request_id,
+            deployment.name,
+            deployment.version,
+            environment.id,
+            invocation.arrived_ms,
+            (invocation.started_s - invocation.arrived_s) * 1e3 - (init_ms or 0.0),
+            init_ms,
+            duration_ms,
+            billed,
+            configuration.memory_mb,
+            max_memory_mb,
+            cpu_ms,
+            init_ms is not None,
+            status,
+            error_type,
+            invocation.trigger,
+            invocation_cost(billed, configuration.memory_mb, rules, configuration.tmp_mb, configuration.architecture),
+        )
+        self.records.add(record)
+        environment.log.complete()
+        report = Report(
+            invocation.request_id,
+            duration_ms,
+            billed,
+            configuration.memory_mb,
+            max_memory_mb,
+            init_ms,
+            status=None if status in ("ok", "error") else ("timeout" if status == "timeout" else "error"),
+            error_type=error_type if status == "crashed" else None,
+        )
+        environment.log.line(f"{end_line(invocation.request_id)}\n{report.line()}\n".encode())
+        log = environment.log.end()
+        self.placement.leave(deployment.name)
+        self.under_way -= 1
+        self.on_write()
+        invocation.done(Outcome(payload, None if status == "ok" else "Unhandled", record, log))
+
+    def _record_throttle(self, invocation: Invocation, throttle: TooManyRequestsException) -> None:
+        deployment = invocation.deployment
+        self.records.add(
+            Record(
+                invocation.request_id,
+                deployment.name,
+                deployment.version,
+                "",
+                invocation.arrived_ms,
+                0.0,
+                None,
+                0.0,
+                0,
+                deployment.configuration.memory_mb,
+                0,
+                0.0,
+                False,
+                "throttled",
+                throttle.reason,
+                invocation.trigger,
+                0.0,
+            )
+        )
+        self.on_write()

@@ -1,0 +1,338 @@
+"""An execution environment as the executor sees it: one init, one runtime, one event at a time.
+
+    starting ──▶ initialising ──▶ idle ◀──▶ busy          (init has forked; the module runs; waiting; handling)
+                     │              │        │
+                     └──────────────┴────────┴──▶ ending ──▶ down ──▶ initialising     (a fresh runtime, the old /tmp)
+                                                               │
+    any state ─────────────────────────────────────────────────┴──▶ gone
+
+What can go wrong, and who is told (`Owner`):
+- the sandbox can't be built, the zygote is gone, init dies         lost(environment, why); it is gone
+- init code raises                                                  init_failed(environment, failure); it will be ended
+- the runtime exits, crashes, is killed for memory                  ended(environment, ending); it is down
+- the deadline passes                                               ended(environment, ending) with `timed_out`; down
+- garbage on the socket, a closed socket, an answer nobody asked    ended(environment, ending) with `why`; down
+- init can't end what it should within `ending_s`                   the sandbox ends it from outside; lost(...)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lambdanb.executor.log_capture import LogCapture
+from lambdanb.executor.logs import log_stream_name
+from lambdanb.executor.loop import Loop, Timer
+from lambdanb.executor.stream import Stream
+from lambdanb.executor.times import Times
+from lambdanb.model import control
+
+if TYPE_CHECKING:
+    from lambdanb.executor.deployments import Deployment
+    from lambdanb.executor.invocations import Invocation
+    from lambdanb.executor.zygotes import Zygote
+    from lambdanb.sandbox.sandbox import Sandbox
+
+_LOG_READ_BYTES = 65536
+_CLOSED_SOCKET_S = 0.1
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a runtime ended: its wait status where init collected it, and what the executor knows beyond that."""
+
+    status: int | None
+    timed_out: bool = False
+    out_of_memory: bool = False
+    why: str | None = None
+
+
+class Owner(Protocol):
+    """Who is told what happens in an environment."""
+
+    def ready(self, environment: Environment) -> None: ...
+    def replied(self, environment: Environment, header: dict[str, Any], payload: bytes) -> None: ...
+    def init_failed(self, environment: Environment, failure: bytes) -> None: ...
+    def ended(self, environment: Environment, ending: Ending) -> None: ...
+    def lost(self, environment: Environment, why: str) -> None: ...
+    def logged(self, environment: Environment, request_id: str | None, text: bytes) -> None: ...
+
+
+class Environment:
+    """One execution environment. Its owner drives it by `start`, `run`, `end` and `destroy`."""
+
+    def __init__(
+        self, loop: Loop, times: Times, owner: Owner, deployment: Deployment, sandbox: Sandbox, environment_id: str
+    ) -> None:
+        self.loop = loop
+        self.times = times
+        self.owner = owner
+        self.deployment = deployment
+        self.sandbox = sandbox
+        self.id = environment_id
+        self.state = "starting"
+        self.invocation: Invocation | None = None
+        self.fresh = True
+        self.init_ms = 0.0
+        self.started_s = 0.0
+        self.last_used_s = 0.0
+        self.log_stream = log_stream_name(deployment.version, environment_id, int(time.time() * 1000))
+        self.init_pid: int | None = None
+        self.provisioned = False
+        self.expires_s = 0.0
+        self.expiry: Timer | None = None
+        self.log = LogCapture(self._write_log)
+        self._deadline_s = 0.0
+        self._deadline_timer: Timer | None = None
+        self._ending_timer: Timer | None = None
+        self._pending_ending = Ending(None)
+        self._control: socket.socket | None = None
+        self._data: Stream | None = None
+        self._log_fd: int | None = None
+        self._watched: list[int] = []
+
+    def launch(self, zygote: Zygote, start: dict[str, Any]) -> None:
+        """Have the zygote fork this environment and start its runtime. Raises OSError when the zygote is gone."""
+        self.started_s = time.monotonic()
+        ours, theirs = control.pair()
+        ours.setblocking(False)
+        self._control = ours
+        self.loop.watch(ours.fileno(), self._on_control)
+        with theirs:
+            message = {"op": "environment", "child": self.sandbox.child, "start": start}
+            self._hand_over(lambda given: zygote.send(message, [theirs.fileno(), *given]))
+
+    def start(self) -> None:
+        """Start a fresh runtime in an environment that is down."""
+        assert self.state == "down" and self._control is not None
+        control_socket = self._control
+        self.state = "starting"
+        self.started_s = time.monotonic()
+        self.fresh = True
+        self.sandbox.init_phase()
+        self._hand_over(lambda given: control.send(control_socket, {"op": "start"}, given))
+
+    def run(self, invocation: Invocation, header: dict[str, Any], payload: bytes, deadline_s: float) -> None:
+        """Give the environment, which is idle, an event. `deadline_s` is on the monotonic clock."""
+        assert self.state == "idle" and self._data is not None
+        self.state = "busy"
+        self.invocation = invocation
+        self._deadline_s = deadline_s
+        if self._deadline_timer is None:
+            self._deadline_timer = self.loop.call_at(deadline_s, self._check_deadline)
+        self.sandbox.busy()
+        self.sandbox.begin()
+        self._data.send(header, payload)
+
+    def limit_init(self, timeout_s: float) -> None:
+        """End the runtime when init isn't done within `timeout_s` from now."""
+        self._deadline_s = time.monotonic() + timeout_s
+        if self._deadline_timer is None or self._deadline_timer.due_s > self._deadline_s:
+            if self._deadline_timer is not None:
+                self._deadline_timer.cancel()
+            self._deadline_timer = self.loop.call_at(self._deadline_s, self._check_deadline)
+
+    def end(self, ending: Ending) -> None:
+        """End the runtime and everything it started; `ended` is told when it is done."""
+        if self.state in ("ending", "down", "gone"):
+            return
+        self.state = "ending"
+        self._pending_ending = ending
+        self._close_data()
+        if self._control is not None:
+            try:
+                control.send(self._control, {"op": "end"})
+            except OSError as error:
+                self._lose(f"its init doesn't answer: {error.strerror}")
+                return
+        self._ending_timer = self.loop.call_later(self.times.ending_s, self._end_from_outside)
+
+    def destroy(self) -> None:
+        """End everything at once and give back what the environment held. Nobody is told."""
+        if self.state == "gone":
+            return
+        self.state = "gone"
+        for timer in (self._deadline_timer, self._ending_timer):
+            if timer is not None:
+                timer.cancel()
+        for descriptor in self._watched:
+            self.loop.forget(descriptor)
+        self._watched.clear()
+        self._close_data()
+        self._close_log()
+        if self._control is not None:
+            self.loop.forget(self._control.fileno())
+            self._control.close()
+        self.sandbox.destroy()
+
+    def drain_log(self) -> None:
+        """Take what the function has printed so far, but no more than a full pipe: it may be printing on."""
+        for _ in range(2):
+            if self._log_fd is None or not self._read_log():
+                return
+
+    def _hand_over(self, send: Callable[[list[int]], None]) -> None:
+        """Make the runtime's socket and log pipe, and send their far ends."""
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(reader, False)
+        try:
+            send([theirs.fileno(), writer, *self.sandbox.child_fds])
+        except OSError:
+            ours.close()
+            os.close(reader)
+            raise
+        finally:
+            theirs.close()
+            os.close(writer)
+        limits = self.deployment.payload_limits
+        self._data = Stream(
+            self.loop,
+            ours,
+            payload_bytes=limits.answer_bytes,
+            backlog_bytes=limits.request_bytes + 65536,
+            on_message=self._on_message,
+            on_end=self._on_data_end,
+        )
+        self._log_fd = reader
+        self.loop.watch(reader, lambda _: self._read_log())
+
+    def _on_control(self, _: int) -> None:
+        assert self._control is not None
+        try:
+            heard = control.receive(self._control)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError) as error:
+            self._lose(f"its init said something unreadable: {error}")
+            return
+        if heard is None:
+            self._lose("its init process ended")
+            return
+        event = heard.message.get("event")
+        if event == "init":
+            self.init_pid = heard.pid
+            self.sandbox.after_start(heard.pid or 0)
+        elif event == "runtime":
+            if self.state == "starting":
+                self.state = "initialising"
+            self.sandbox.runtime_started(heard.pid or 0, int(heard.message["rss_kb"]) * 1024)
+            for descriptor in heard.descriptors:
+                self.sandbox.add_listener(descriptor)
+            self._watch_sandbox()
+        elif event == "failed":
+            self._lose(str(heard.message["error"]))
+        elif event == "ended":
+            self._runtime_ended(heard.message["status"])
+
+    def _watch_sandbox(self) -> None:
+        for descriptor in self.sandbox.poll_fds:
+            if descriptor not in self._watched:
+                self._watched.append(descriptor)
+                self.loop.watch(descriptor, lambda _, fd=descriptor: self._on_sandbox(fd))  # type: ignore[misc]
+
+    def _on_sandbox(self, descriptor: int) -> None:
+        self.sandbox.on_readable(descriptor)
+        if descriptor not in self.sandbox.poll_fds:
+            self.loop.forget(descriptor)
+            self._watched.remove(descriptor)
+
+    def _on_message(self, header: dict[str, Any], payload: bytes) -> None:
+        if self.state == "busy" and self.invocation is not None and header.get("id") == self.invocation.request_id:
+            self.state = "idle"
+            self.owner.replied(self, header, payload)
+        elif self.state in ("starting", "initialising") and "init" in header:
+            self._initialised(header, payload)
+        else:
+            self.end(Ending(None, why="the runtime answered what nobody had asked"))
+
+    def _initialised(self, header: dict[str, Any], payload: bytes) -> None:
+        if header["init"]:
+            self.state = "idle"
+            self.sandbox.invoke_phase()
+            self.owner.ready(self)
+        else:
+            self.owner.init_failed(self, payload)
+
+    def _on_data_end(self, why: str | None) -> None:
+        """The runtime's socket ended. As a rule the runtime did too, and init is about to say how."""
+        if self.state in ("ending", "down", "gone"):
+            return
+        ending = Ending(None, why=why or "the runtime closed its connection")
+        delay_s = 0.0 if why else _CLOSED_SOCKET_S
+        self._close_data()
+        self.loop.call_later(delay_s, lambda: self.end(ending))
+
+    def _runtime_ended(self, status: int) -> None:
+        if self.state in ("down", "gone"):
+            return
+        ending = self._pending_ending if self.state == "ending" else Ending(status)
+        self._pending_ending = Ending(None)
+        if self._ending_timer is not None:
+            self._ending_timer.cancel()
+            self._ending_timer = None
+        self._close_data()
+        self.drain_log()
+        self._close_log()
+        self.state = "down"
+        if not ending.timed_out and self.sandbox.out_of_memory:
+            ending = Ending(status, out_of_memory=True)
+        self.owner.ended(self, ending)
+
+    def _check_deadline(self) -> None:
+        self._deadline_timer = None
+        if self.state not in ("busy", "starting", "initialising"):
+            return
+        if self._deadline_s > time.monotonic():
+            self._deadline_timer = self.loop.call_at(self._deadline_s, self._check_deadline)
+        else:
+            self.end(Ending(None, timed_out=True))
+
+    def _end_from_outside(self) -> None:
+        self.sandbox.kill()
+        ending = self._pending_ending
+        if ending.timed_out:
+            self.state = "down"
+            self.owner.ended(self, ending)
+            self.destroy()
+        else:
+            self._lose("its init could not end it in time; it was ended from outside")
+
+    def _lose(self, why: str) -> None:
+        if self.state != "gone":
+            self.drain_log()
+            self.destroy()
+            self.owner.lost(self, why)
+
+    def _write_log(self, request_id: str | None, text: bytes) -> None:
+        self.owner.logged(self, request_id, text)
+
+    def _read_log(self) -> bool:
+        """Take one piece of the log; False when there is none now."""
+        assert self._log_fd is not None
+        try:
+            text = os.read(self._log_fd, _LOG_READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not text:
+            self._close_log()
+            return False
+        self.log.take(text)
+        return len(text) == _LOG_READ_BYTES
+
+    def _close_data(self) -> None:
+        if self._data is not None:
+            self._data.close()
+            self._data = None
+
+    def _close_log(self) -> None:
+        if self._log_fd is not None:
+            self.loop.forget(self._log_fd)
+            with contextlib.suppress(OSError):
+                os.close(self._log_fd)
+            self._log_fd = None

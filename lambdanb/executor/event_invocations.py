@@ -1,0 +1,209 @@
+"""Event (asynchronous) invocations: accepted into the durable queue, run when there is room, retried as AWS does.
+
+Accepted means committed: the caller's acknowledgement is sent after the commit, and all events that arrived in one
+round of the loop share one. A function error is retried after 1 and 2 minutes; a throttled event goes back with a wait
+that doubles from 1 s to 5 minutes; what is older than its maximum age, or out of retries, goes to the on-failure
+destination. A destination is a function, invoked by an event of its own that is committed before the first is forgotten.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lambdanb.executor.database import StoreUnusable
+from lambdanb.executor.deployments import Deployment
+from lambdanb.executor.dispatcher import Dispatcher
+from lambdanb.executor.event_queue import Event, EventQueue, NewEvent
+from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
+from lambdanb.executor.loop import Loop, Timer, report_defect
+from lambdanb.executor.times import Times
+from lambdanb.model.errors import ResourceNotFoundException, ServiceError, ServiceException, TooManyRequestsException
+from lambdanb.model.names import split_qualifier
+
+MOST_UNDER_WAY = 64
+"""Events of one home that run at a time. AWS has no such number; a laptop needs one."""
+
+Resolve = Callable[[str, str | None], Deployment]
+
+
+class EventInvocations:
+    """`resolve(function, qualifier)` gives the deployment to run, or raises ResourceNotFoundException."""
+
+    def __init__(self, loop: Loop, times: Times, queue: EventQueue, dispatcher: Dispatcher, resolve: Resolve) -> None:
+        self.under_way = 0
+        self._loop = loop
+        self._times = times
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._resolve = resolve
+        self._accepted: list[tuple[NewEvent, Callable[[ServiceError | None], None]]] = []
+        self._finished: list[int] = []
+        self._pumping = False
+        self._timer: Timer | None = None
+        self._blocked_until_s: dict[str, float] = {}
+        dispatcher.on_room = self.pump_soon
+        queue.recover()
+        self.pump_soon()
+
+    def accept(self, event: NewEvent, acknowledge: Callable[[ServiceError | None], None]) -> None:
+        """Queue an event; `acknowledge(None)` once it is on disk, or with why it couldn't be taken."""
+        if not self._accepted:
+            self._loop.at_end_of_round(self._commit)
+        self._accepted.append((event, acknowledge))
+
+    def pump_soon(self) -> None:
+        """Look, at the end of this round, for events that are due."""
+        if not self._pumping:
+            self._pumping = True
+            self._loop.at_end_of_round(self._pump)
+
+    def close(self) -> None:
+        """Write what is finished. Events still under way become due again at the next start."""
+        self._forget_finished()
+        self._queue.close()
+
+    def _commit(self) -> None:
+        accepted, self._accepted = self._accepted, []
+        refusal: ServiceError | None = None
+        try:
+            self._queue.enqueue([event for event, _ in accepted])
+        except StoreUnusable as error:
+            refusal = ServiceException(f"The event can't be kept, so it isn't accepted. {error}")
+        for _, acknowledge in accepted:
+            acknowledge(refusal)
+        self.pump_soon()
+
+    def _pump(self) -> None:
+        self._pumping = False
+        try:
+            self._forget_finished()
+            if self.under_way < MOST_UNDER_WAY:
+                self._claim()
+            self._wait_for_next()
+        except StoreUnusable:
+            report_defect()
+            self._timer = self._loop.call_later(1.0, self.pump_soon)
+
+    def _claim(self) -> None:
+        now_ms, now_s = int(time.time() * 1000), time.monotonic()
+        for function in self._queue.due_functions(now_ms):
+            room = min(self._dispatcher.placement.room(function), MOST_UNDER_WAY - self.under_way)
+            if room <= 0 and self._blocked_until_s.get(function, 0.0) > now_s:
+                continue
+            if room <= 0:
+                # One is claimed all the same, now and then: it is throttled on the record, or found too old.
+                self._blocked_until_s[function] = now_s + self._times.throttle_backoff_s
+            for event in self._queue.claim(now_ms, max(room, 1), function=function):
+                self._start(event)
+
+    def _start(self, event: Event) -> None:
+        try:
+            deployment = self._resolve(event.function, event.qualifier)
+        except ResourceNotFoundException:
+            self._finished.append(event.id)
+            return
+        configuration = deployment.configuration
+        age_s = time.time() - event.enqueued_ms / 1000
+        if age_s > min(event.maximum_age_s, configuration.maximum_event_age_s):
+            self._give_up(event, deployment, "EventAgeExceeded", None)
+            return
+        invocation = Invocation(
+            deployment,
+            event.payload,
+            lambda outcome: self._done(event, deployment, outcome),
+            trigger=event.trigger or "event",
+            client_context=json.loads(event.client_context) if event.client_context else None,
+            request_id=event.request_id,
+            arn=deployment.arn,
+        )
+        self.under_way += 1
+        try:
+            self._dispatcher.invoke(invocation, synchronous=False)
+        except TooManyRequestsException:
+            self.under_way -= 1
+            wait_s = min(self._times.throttle_backoff_s * 2**event.throttles, self._times.throttle_backoff_longest_s)
+            self._put_back(event, wait_s, attempts=event.attempts, throttles=event.throttles + 1)
+
+    def _done(self, event: Event, deployment: Deployment, outcome: Outcome) -> None:
+        self.under_way -= 1
+        attempts = event.attempts + 1
+        configuration = deployment.configuration
+        if outcome.function_error is None:
+            self._finish(event, configuration.on_success, deployment, "Success", outcome)
+        elif attempts <= configuration.maximum_retry_attempts:
+            wait_s = self._times.retry_first_s if attempts == 1 else self._times.retry_second_s
+            self._put_back(event, wait_s, attempts=attempts, throttles=0)
+        else:
+            self._give_up(event, deployment, "RetriesExhausted", outcome)
+        self.pump_soon()
+
+    def _put_back(self, event: Event, wait_s: float, *, attempts: int, throttles: int) -> None:
+        due_ms = int((time.time() + wait_s) * 1000)
+        try:
+            self._queue.reschedule(event.id, due_ms, attempts=attempts, throttles=throttles)
+        except StoreUnusable:
+            # It stays marked as under way, and is due again at the next start: late, but not lost.
+            report_defect()
+
+    def _give_up(self, event: Event, deployment: Deployment, condition: str, outcome: Outcome | None) -> None:
+        self._finish(event, deployment.configuration.on_failure, deployment, condition, outcome)
+
+    def _finish(
+        self, event: Event, destination: str | None, deployment: Deployment, condition: str, outcome: Outcome | None
+    ) -> None:
+        if destination is None:
+            self._finished.append(event.id)
+            return
+        function, qualifier = split_qualifier(destination)
+        onward = NewEvent(
+            new_request_id(),
+            function,
+            qualifier,
+            destination_record(event, deployment, condition, outcome),
+            int(time.time() * 1000),
+            deployment.configuration.maximum_event_age_s,
+            trigger="destination",
+        )
+        self.accept(onward, lambda refusal: self._finished.append(event.id) if refusal is None else None)
+
+    def _forget_finished(self) -> None:
+        if self._finished:
+            self._queue.done(self._finished)
+            self._finished = []
+
+    def _wait_for_next(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ms = self._queue.next_due_ms()
+        if due_ms is not None and self.under_way < MOST_UNDER_WAY:
+            # What is overdue waits for room, which `on_room` tells; looking again in a while is for its age alone.
+            wait_s = max(due_ms / 1000 - time.time(), 0.0) or self._times.throttle_backoff_s
+            self._timer = self._loop.call_later(wait_s, self.pump_soon)
+
+
+def destination_record(event: Event, deployment: Deployment, condition: str, outcome: Outcome | None) -> bytes:
+    """What a destination is told, in AWS's form. Payloads are JSON already and are put in as they are."""
+    now = time.time()
+    record: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z",
+        "requestContext": {
+            "requestId": event.request_id,
+            "functionArn": f"{deployment.arn}:{event.qualifier or '$LATEST'}",
+            "condition": condition,
+            "approximateInvokeCount": event.attempts + (outcome is not None),
+        },
+    }
+    parts = [json.dumps(record)[:-1].encode(), b', "requestPayload": ', event.payload]
+    if outcome is not None:
+        context: dict[str, Any] = {"statusCode": 200, "executedVersion": deployment.version}
+        if outcome.function_error is not None:
+            context["functionError"] = outcome.function_error
+        parts += [b', "responseContext": ', json.dumps(context).encode(), b', "responsePayload": ', outcome.payload]
+    return b"".join((*parts, b"}"))

@@ -1,0 +1,197 @@
+"""The fleet: every environment there is. Starts them, keeps idle ones alive, makes room, ends them.
+
+Starting is the only slow thing an invocation may wait for, so all of it is asynchronous: a launch returns at once and
+the dispatcher is told when the environment is ready.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from lambdanb.executor.deployments import Deployment
+from lambdanb.executor.environments import Environment, Owner
+from lambdanb.executor.loop import Loop
+from lambdanb.executor.placement import Placement
+from lambdanb.executor.templates import start_template
+from lambdanb.executor.times import Times
+from lambdanb.executor.zygotes import Zygote, Zygotes
+from lambdanb.model import keep_alive
+from lambdanb.model.errors import TooManyRequestsException
+from lambdanb.sandbox.sandbox import Sandboxes
+
+
+class Fleet:
+    """All deployments' environments, within the memory that this machine carries."""
+
+    def __init__(
+        self, loop: Loop, times: Times, placement: Placement, sandboxes: Sandboxes, zygotes: Zygotes, readable: list[str]
+    ) -> None:
+        self.loop = loop
+        self.times = times
+        self.placement = placement
+        self.sandboxes = sandboxes
+        self.zygotes = zygotes
+        self.readable = readable
+        self.deployments: set[Deployment] = set()
+        self.owner: Owner | None = None
+        self.on_provisioned_lost: Callable[[], object] = lambda: None
+        self._random = Random()
+
+    def adopt(self, deployment: Deployment) -> None:
+        """A version that may soon be invoked: have its zygote, and its template, ready."""
+        self.deployments.add(deployment)
+        self.zygotes.prepare(deployment.imports)
+        if deployment.configuration.snap_start:
+            self.prepare_template(deployment)
+
+    def environments(self) -> Iterator[Environment]:
+        """Every environment that isn't gone."""
+        for deployment in self.deployments:
+            yield from deployment.environments
+
+    def take_idle(self, deployment: Deployment) -> Environment | None:
+        """The idle environment that was used last, or None."""
+        return deployment.idle.pop() if deployment.idle else None
+
+    def launch(self, deployment: Deployment, now_s: float, *, provisioned: bool = False) -> Environment:
+        """Begin an environment; the owner is told when it is ready, or lost.
+
+        One that lost its runtime is started anew, with its old /tmp. Raises TooManyRequestsException when the function
+        may not grow so fast, or the machine carries no more and nothing idle can make room.
+        """
+        if deployment.down and not provisioned:
+            environment = deployment.down.pop()
+            environment.start()
+            environment.limit_init(self.times.init_timeout_s)
+            return environment
+        if not provisioned:
+            self.placement.grow(deployment.name, now_s)
+        self._make_room(deployment)
+        environment = self._create(deployment)
+        environment.provisioned = provisioned
+        deployment.environments.add(environment)
+        self.placement.used_memory_mb += deployment.configuration.memory_mb
+        self._when_forkable(environment)
+        return environment
+
+    def keep(self, environment: Environment) -> None:
+        """The environment is idle, or down: keep it for the next invocation, until its keep-alive is over."""
+        deployment = environment.deployment
+        if deployment.retired:
+            self.retire(environment)
+            return
+        environment.last_used_s = time.monotonic()
+        (deployment.idle if environment.state == "idle" else deployment.down).append(environment)
+        environment.expires_s = environment.last_used_s + keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
+        if environment.expiry is None and not environment.provisioned:
+            environment.expiry = self.loop.call_at(environment.expires_s, lambda: self._expire(environment))
+
+    def retire(self, environment: Environment) -> None:
+        """End the environment and forget it."""
+        deployment = environment.deployment
+        for kept in (deployment.idle, deployment.down):
+            if environment in kept:
+                kept.remove(environment)
+        if environment.expiry is not None:
+            environment.expiry.cancel()
+        environment.destroy()
+        if environment in deployment.environments:
+            deployment.environments.remove(environment)
+            self.placement.used_memory_mb -= deployment.configuration.memory_mb
+            if environment.provisioned and not deployment.retired:
+                self.on_provisioned_lost()
+        if deployment.retired and not deployment.environments:
+            self._forget(deployment)
+
+    def retire_deployment(self, deployment: Deployment) -> None:
+        """The version's code or configuration was replaced: what is busy finishes, everything else ends now."""
+        deployment.retired = True
+        for environment in [*deployment.idle, *deployment.down]:
+            self.retire(environment)
+        if not deployment.environments:
+            self._forget(deployment)
+
+    def close(self) -> None:
+        """End everything."""
+        for environment in list(self.environments()):
+            self.retire(environment)
+        for deployment in list(self.deployments):
+            self._forget(deployment)
+
+    def prepare_template(self, deployment: Deployment) -> None:
+        """SnapStart: begin the template process that runs init once, if there is none."""
+        if deployment.template is not None and deployment.template.zygote.state != "gone":
+            return
+        deployment.template = start_template(self.loop, self.sandboxes, self.zygotes, deployment, self.readable)
+
+    def _create(self, deployment: Deployment) -> Environment:
+        assert self.owner is not None
+        environment_id = os.urandom(16).hex()
+        sandbox = deployment.create_sandbox(self.sandboxes, environment_id, self.readable)
+        return Environment(self.loop, self.times, self.owner, deployment, sandbox, environment_id)
+
+    def _when_forkable(self, environment: Environment) -> None:
+        deployment = environment.deployment
+        if deployment.configuration.snap_start:
+            self.prepare_template(deployment)
+            assert deployment.template is not None
+            deployment.template.when_known(lambda template: self._fork(environment, template))
+        else:
+            self.zygotes.when_ready(deployment.imports, lambda zygote: self._fork(environment, zygote))
+
+    def _fork(self, environment: Environment, zygote: Zygote | None) -> None:
+        """`zygote` None: the template came to nothing, so run init as without SnapStart, and let it tell its error."""
+        if environment.state == "gone":
+            return
+        if zygote is None:
+            imports = environment.deployment.imports
+            self.zygotes.when_ready(imports, lambda plain: self._fork(environment, plain))
+            return
+        environment.sandbox.init_phase()
+        start: dict[str, Any] = environment.deployment.start_message(
+            environment.log_stream, template=False, environment_id=environment.id
+        )
+        try:
+            environment.launch(zygote, start)
+        except OSError:
+            # It died this moment, and its own socket will say so: take the next.
+            zygote.close()
+            self._when_forkable(environment)
+            return
+        environment.limit_init(self.times.init_timeout_s)
+
+    def _make_room(self, deployment: Deployment) -> None:
+        needed = deployment.configuration.memory_mb
+        while not self.placement.fits(needed):
+            idle = [e for d in self.deployments for e in (*d.idle, *d.down) if not e.provisioned]
+            if not idle:
+                carried = self.placement.memory_mb
+                raise TooManyRequestsException(
+                    f"This machine carries environments of {carried} MB together; {self.placement.used_memory_mb} MB "
+                    f"are busy, and {needed} MB more don't fit.",
+                    reason="ConcurrentInvocationLimitExceeded",
+                    retry_after_s=1,
+                )
+            self.retire(min(idle, key=lambda e: e.last_used_s))
+
+    def _expire(self, environment: Environment) -> None:
+        environment.expiry = None
+        if environment.state == "gone":
+            return
+        waiting = environment in environment.deployment.idle or environment in environment.deployment.down
+        if not waiting or environment.expires_s > time.monotonic():
+            environment.expiry = self.loop.call_at(
+                max(environment.expires_s, time.monotonic() + 1.0), lambda: self._expire(environment)
+            )
+        else:
+            self.retire(environment)
+
+    def _forget(self, deployment: Deployment) -> None:
+        self.deployments.discard(deployment)
+        if deployment.template is not None:
+            deployment.template.close()
+            deployment.template = None

@@ -1,0 +1,102 @@
+"""SnapStart: a template is a process that has run a function's init once, and is then forked like a zygote.
+
+The template lives in a sandbox of its own, under the function's limits, and its environments' namespaces are nested in
+its: when it ends, they end. A snapshot can't carry threads or connections. An init that leaves some behind, or fails,
+makes no template: its environments then run init as without SnapStart.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lambdanb.executor.loop import Loop
+from lambdanb.executor.zygotes import Zygote, Zygotes
+from lambdanb.model import control
+
+if TYPE_CHECKING:
+    from lambdanb.executor.deployments import Deployment
+    from lambdanb.sandbox.sandbox import Sandbox, Sandboxes
+
+
+class Template:
+    """The template of one deployment; `zygote.state` tells whether it can be forked."""
+
+    def __init__(self, loop: Loop, sandbox: Sandbox, init: socket.socket, template: socket.socket) -> None:
+        self.sandbox = sandbox
+        self.zygote = Zygote(loop, template, self._changed)
+        self._loop = loop
+        self._init = init
+        self._waiting: list[Callable[[Zygote | None], None]] = []
+        init.setblocking(False)
+        loop.watch(init.fileno(), self._hear)
+
+    def when_known(self, callback: Callable[[Zygote | None], None]) -> None:
+        """Call back, perhaps at once, with the template's zygote, or None when there will be none."""
+        state = self.zygote.state
+        if state == "starting":
+            self._waiting.append(callback)
+        else:
+            callback(self.zygote if state == "ready" else None)
+
+    def close(self) -> None:
+        """End the template, and with it the environments that were forked from it."""
+        self.zygote.close()
+        if self._init.fileno() >= 0:
+            self._loop.forget(self._init.fileno())
+            self._init.close()
+            self.sandbox.destroy()
+
+    def _changed(self) -> None:
+        if self.zygote.state == "ready":
+            self.sandbox.invoke_phase()
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            self.when_known(callback)
+
+    def _hear(self, _: int) -> None:
+        try:
+            heard = control.receive(self._init)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError):
+            heard = None
+        event = heard.message.get("event") if heard is not None else "ended"
+        if heard is not None and event == "init":
+            self.sandbox.after_start(heard.pid or 0)
+        elif heard is not None and event == "runtime":
+            self.sandbox.runtime_started(heard.pid or 0, int(heard.message["rss_kb"]) * 1024)
+        else:
+            self.close()
+            self._changed()
+
+
+def start_template(
+    loop: Loop, sandboxes: Sandboxes, zygotes: Zygotes, deployment: Deployment, readable: list[str]
+) -> Template:
+    """Begin a template. It is forked from the zygote of the function's imports as soon as that is ready."""
+    template_id = os.urandom(16).hex()
+    sandbox = deployment.create_sandbox(sandboxes, template_id, readable, template=True)
+    init, init_theirs = control.pair()
+    ours, theirs = control.pair()
+    template = Template(loop, sandbox, init, ours)
+    start = deployment.start_message("", template=True, environment_id=template_id)
+
+    def fork(zygote: Zygote) -> None:
+        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        descriptors = [init_theirs.fileno(), theirs.fileno(), null, *sandbox.child_fds]
+        message = {"op": "environment", "child": sandbox.child, "start": start}
+        sandbox.init_phase()
+        try:
+            zygote.send(message, descriptors)
+        except OSError:
+            template.close()
+        finally:
+            init_theirs.close()
+            theirs.close()
+            os.close(null)
+
+    zygotes.when_ready(deployment.imports, fork)
+    return template

@@ -1,0 +1,225 @@
+"""Init: the first process of an execution environment. It holds the environment's namespaces and its /tmp, starts the
+runtime process, and outlives it: after a crash or a timeout it ends everything else in the environment and starts a
+fresh runtime, so that the next invocation finds a new module and the old /tmp, as on AWS.
+
+It is a fork of the zygote and stays outside of the environment's memory and CPU limits, so that it can always act.
+Over its control socket it says {"event": "init"} once, the runtime says {"event": "runtime", "rss_kb"} for itself
+(the kernel tells the executor who spoke, in the executor's own process numbers), and when the runtime has ended and
+all that it left is gone, init says {"event": "ended", "status": wait status}. The executor says
+
+    {"op": "start"}  with [data socket, log pipe] and the sandbox's descriptors    start a runtime
+    {"op": "end"}                                                                 end everything but init
+
+and when it closes the socket, or dies, init ends everything, itself too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from lambdanb.model import control
+from lambdanb.runtime import bootstrap
+from lambdanb.runtime.measure import resident_kb
+from lambdanb.sandbox import child as sandbox
+from lambdanb.sandbox import syscalls, tree
+
+
+def run(
+    parent: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: bootstrap.Handler | None
+) -> NoReturn:
+    """Become an environment's init. `parent` is the zygote's own control socket, which has no place here."""
+    parent.close()
+    sock = socket.socket(fileno=descriptors[0])
+    data_fd, log_fd, *limits = descriptors[1:]
+    try:
+        sandbox.enter_init(message["child"], limits)
+        # Without a PID namespace this keeps what the function daemonises below init, where `_end_all` finds it.
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            control.send(sock, {"event": "failed", "error": f"could not build the sandbox: {error}"})
+        os._exit(1)
+    try:
+        control.send(sock, {"event": "init"})
+        _Init(sock, message, initialised).run(data_fd, log_fd, limits)
+    except OSError:
+        os._exit(0)
+
+
+class _Init:
+    def __init__(self, sock: socket.socket, message: dict[str, Any], initialised: bootstrap.Handler | None) -> None:
+        self.control = sock
+        self.message = message
+        self.initialised = initialised
+        self.runtime: int | None = None
+        self.children, wakeup = socket.socketpair()
+        for end in (self.children, wakeup):
+            end.setblocking(False)
+        self.wakeup = wakeup
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+
+    def run(self, data_fd: int, log_fd: int, limits: list[int]) -> NoReturn:
+        self.start(data_fd, log_fd, limits)
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(self.children, select.POLLIN)
+        while True:
+            ready = dict(poll.poll())
+            if self.children.fileno() in ready:
+                self.reap()
+            if self.control.fileno() in ready:
+                asked = control.receive(self.control)
+                if asked is None:
+                    _end_all()
+                    os._exit(0)
+                if asked.message["op"] == "start":
+                    self.start(*asked.descriptors[:2], asked.descriptors[2:])
+                else:
+                    self.end()
+
+    def start(self, data_fd: int, log_fd: int, limits: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self.children.close()
+            self.wakeup.close()
+            _runtime(self.control, self.message, data_fd, log_fd, limits, self.initialised)
+        self.runtime = pid
+        for descriptor in (data_fd, log_fd, *limits):
+            os.close(descriptor)
+
+    def reap(self) -> None:
+        """Collect the dead. What is orphaned in here becomes init's child, so that nothing is missed."""
+        with contextlib.suppress(BlockingIOError):
+            self.children.recv(4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.runtime:
+                self.runtime = None
+                _end_all()
+                with contextlib.suppress(ChildProcessError):
+                    while True:
+                        os.waitpid(-1, 0)
+                control.send(self.control, {"event": "ended", "status": status})
+
+    def end(self) -> None:
+        """End everything else; with the runtime's death collected, the executor is told by `reap`."""
+        if self.runtime is not None:
+            _end_all()
+
+
+def _runtime(
+    sock: socket.socket,
+    message: dict[str, Any],
+    data_fd: int,
+    log_fd: int,
+    limits: list[int],
+    initialised: bootstrap.Handler | None,
+) -> NoReturn:
+    """The runtime process: standard streams, limits, then the function."""
+    start = message["start"]
+    try:
+        listener = sandbox.enter_runtime(message["child"], limits)
+        for descriptor in limits:
+            os.close(descriptor)
+        _standard_streams(log_fd)
+        announce = {"event": "runtime", "rss_kb": resident_kb()}
+        control.send(sock, announce, [] if listener is None else [listener])
+        if listener is not None:
+            os.close(listener)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            control.send(sock, {"event": "failed", "error": f"could not enter the sandbox: {error}"})
+        os._exit(1)
+    sock.close()
+    _environment(message["child"], start)
+    data = socket.socket(fileno=data_fd)
+    if start["template"]:
+        _template(data, start)
+    if initialised is None:
+        sys.path.insert(0, os.getcwd())
+        bootstrap.run(data, start)
+    bootstrap.say(data, {"init": True}, b"")
+    bootstrap.serve(data, start, initialised)
+
+
+def _standard_streams(log_fd: int) -> None:
+    """Output of the function and of all its children goes into the environment's log pipe; input is empty."""
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    os.close(null)
+    os.close(log_fd)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
+    """Lambda's variables and the code's folder; the random generators of preloaded modules start anew."""
+    root = sandbox.task_root(child)
+    os.environ.clear()
+    os.environ.update(start["environ"])
+    time.tzset()
+    os.environ["LAMBDA_TASK_ROOT"] = root
+    tmp = sandbox.tmp_root(child)
+    if tmp != "/tmp":
+        os.environ["TMPDIR"] = tmp
+    os.chdir(root)
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    import tempfile
+
+    tempfile.tempdir = None
+    bootstrap.set_up_logging()
+
+
+def _template(data: socket.socket, start: dict[str, Any]) -> NoReturn:
+    """SnapStart: initialise once, then fork environments from here, like a zygote that already ran init.
+
+    A snapshot can't carry threads or connections, so an init that leaves some behind is refused.
+    """
+    from lambdanb.runtime import zygote
+
+    sys.path.insert(0, os.getcwd())
+    handler, failure = bootstrap.initialise(start)
+    threads = len(os.listdir("/proc/self/task"))
+    answer = {"ready": handler is not None, "threads": threads, "rss_kb": resident_kb()}
+    control.send(data, answer | {"failure": failure.decode(), "sockets": _open_sockets() - 1})
+    if handler is None:
+        os._exit(1)
+    zygote.serve(data, handler)
+
+
+def _open_sockets() -> int:
+    """How many sockets this process holds."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return count
+
+
+def _end_all() -> None:
+    """Kill everything in the environment but init: exact and at once as PID 1 of a namespace, else by the tree."""
+    if os.getpid() == 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+    else:
+        tree.end_descendants(os.getpid())
