@@ -18,6 +18,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 _WAIT_FOR_LOCK_S = 2.0
+"""At opening, when an executor that is ending may still hold the file."""
+_WAIT_FOR_LOCK_LATER_MS = 250
+"""Afterwards only a stranger can hold it; the executor's loop must not stand still for one."""
 _WAL_LARGEST_BYTES = 16 * 1024 * 1024
 
 
@@ -46,6 +49,7 @@ def open_database(path: Path, schema: str, version: int) -> sqlite3.Connection:
                 connection.execute(f"PRAGMA user_version={version}")
         elif found != version:
             raise StoreUnusable(_other_version(path, found, version))
+        connection.execute(f"PRAGMA busy_timeout={_WAIT_FOR_LOCK_LATER_MS}")
         path.chmod(0o600)
         return connection
     except (sqlite3.Error, OSError, StoreUnusable) as error:

@@ -113,6 +113,7 @@ class LogStore:
     def prune(self, now_ms: int, *, max_age_days: float = 30, max_bytes: int = 64 * 1024 * 1024) -> int:
         """Remove segments whose last line is older than `max_age_days`, and a function's oldest beyond `max_bytes`.
 
+        The segment that is being written goes by age alone, so `max_bytes` is held to within one segment.
         Returns the bytes that this freed. Never raises for the disk.
         """
         freed = 0
@@ -121,11 +122,11 @@ class LogStore:
             if name.startswith("."):
                 continue  # not ours
             total = 0
-            for segment in reversed(segments(self._directory, name)):
+            for behind, segment in enumerate(reversed(segments(self._directory, name))):
                 try:
                     status = segment.stat()
                     total += status.st_size
-                    if status.st_mtime < oldest_kept_s or total > max_bytes:
+                    if status.st_mtime < oldest_kept_s or (behind and total > max_bytes):
                         segment.unlink()
                         freed += status.st_size
                 except OSError:

@@ -238,7 +238,7 @@ class RecordStore:
                         (oldest_kept_ms, budget_rows - removed),
                     ).rowcount
             give_back_pages(self.connection)
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return 0
         return removed
 

@@ -303,6 +303,13 @@ class Registry:
     def _check_alias(self, name: str, alias: str, version: str, weights: Mapping[str, float]) -> None:
         check_alias(alias, version)
         self.get(name, version)
+        has_provisioned = self.connection.execute(
+            "SELECT 1 FROM provisioned_concurrency WHERE function = ? AND qualifier = ?", [name, alias]
+        ).fetchone()
+        if version == LATEST and has_provisioned:
+            raise InvalidParameterValueException(
+                "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+            )
         for additional in check_weights(version, weights):
             self.get(name, additional)
 
