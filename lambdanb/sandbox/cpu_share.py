@@ -70,11 +70,9 @@ class TreeClock:
             self._last_ns[pid] = now_ns
         return self.total_ns
 
-    def start_at(self, pids: Iterable[int]) -> None:
-        """Leave out what the processes have used until now."""
-        total_ns = self.total_ns
-        self.read(pids)
-        self.total_ns = total_ns
+    def resume_at(self, total_ns: int, pids: Iterable[int]) -> None:
+        """Go on from an earlier clock's total of this tree, which has in it what the dead had used."""
+        self.total_ns = max(total_ns, self.read(pids))
 
     def count_ended(self, pids: Iterable[int]) -> None:
         """Add what processes used that came and went between two readings, as their parents have it in their accounts.

@@ -47,7 +47,7 @@ def held_bytes(pids: Sequence[int], shared_bytes: int) -> int:
         shmem += rollup.get(b"Pss_Shmem:", 0)
         # A process that touched memory and then forked shares it with its children: no longer private, but the tree's.
         forked = max(forked, rollup.get(b"Anonymous:", 0) - own - shared_bytes)
-    return shared_bytes + private + forked + max(shmem, _shm_bytes(pids[0]) if pids else 0)
+    return shared_bytes + private + forked + max(shmem, shm_bytes(pids[0]) if pids else 0)
 
 
 def _rollup(pid: int) -> dict[bytes, int] | None:
@@ -65,7 +65,7 @@ def _rollup(pid: int) -> dict[bytes, int] | None:
 _HOST_SHM = os.stat("/dev/shm").st_dev if os.path.exists("/dev/shm") else None
 
 
-def _shm_bytes(pid: int) -> int:
+def shm_bytes(pid: int) -> int:
     """What lies in the /dev/shm that the process sees, if that is the environment's own."""
     path = f"/proc/{pid}/root/dev/shm"
     try:

@@ -214,7 +214,10 @@ class Sandbox:
         enforced = sandboxes.parent.enforced if sandboxes.parent is not None and group is not None else None
         self._memory_by_group = enforced is not None and enforced.memory is not None
         self._cpu_by_group = enforced is not None and enforced.cpu is not None
-        self._counts_cpu = enforced is not None and enforced.counts_cpu
+        counts_cpu = enforced is not None and enforced.counts_cpu
+        # Bound once: these are called for every event.
+        self._read_cpu = group.cpu_ns if group is not None and counts_cpu else self._cpu_ns
+        self._read_peak = group.memory_peak if group is not None else int
         processes_held = _counts_by_namespace(sandboxes.capabilities)
         processes_held |= enforced is not None and enforced.processes is not None
         watch = watch_table.WATCH_CGROUP_MEMORY if self._memory_by_group else watch_table.WATCH_MEMORY
@@ -263,6 +266,7 @@ class Sandbox:
         self.shared_bytes = min(shared_bytes, self.limits.memory_bytes - _LEAST_MEMORY_BYTES)
         self._cpu_clock = (~runtime_pid << 3) | 2
         self._store(watch_table.SHARED_BYTES, self.shared_bytes)
+        self._store(watch_table.CPU_NS, 0)
         self._store(watch_table.RUNTIME_START, started)
         self._store(watch_table.RUNTIME_PID, runtime_pid)
         if self._group is not None:
@@ -344,7 +348,7 @@ class Sandbox:
 
     def begin(self) -> None:
         """Count CPU time from here."""
-        self._cpu_at_begin = self._cpu_ns()
+        self._cpu_at_begin = self._read_cpu()
 
     def usage(self, max_rss_bytes: int = 0) -> tuple[int, int]:
         """(Max Memory Used in bytes, CPU time in ns since `begin()`).
@@ -354,8 +358,8 @@ class Sandbox:
         poll misses. CPU time counts children too where there is a cgroup or the watchdog counts; else only the runtime
         process.
         """
-        if self._memory_by_group and self._group is not None:
-            peak = self._group.memory_peak()
+        if self._memory_by_group:
+            peak = self._read_peak()
             if peak > self._peak:
                 self._peak = peak
                 self._measured = self._held_of(peak)
@@ -363,11 +367,9 @@ class Sandbox:
         else:
             held = self._load(watch_table.PEAK_BYTES)
         self._max_memory = max(self._max_memory, held, max_rss_bytes)
-        return self._max_memory, self._cpu_ns() - self._cpu_at_begin
+        return self._max_memory, self._read_cpu() - self._cpu_at_begin
 
     def _cpu_ns(self) -> int:
-        if self._counts_cpu and self._group is not None:
-            return self._group.cpu_ns()
         if not self._cpu_clock:
             return 0
         try:
@@ -378,14 +380,16 @@ class Sandbox:
 
     def _held_of(self, peak: int) -> int:
         """What of a peak was memory, and neither page cache nor /tmp. Only called when there is a new peak."""
-        assert self._group is not None
+        if self._group is None:
+            return self._measured
         try:
             now = self._group.memory_now()
         except OSError:
             return self._measured
         tmp = 0
         if self.limits.tmp_bytes and self._runtime is not None:
-            tmp = max(self._load(watch_table.TMP_PEAK_BYTES), tmp_quota.mounted_bytes(self._runtime[0]))
+            seen = tmp_quota.mounted_bytes(self._init[0] if self._init else 0, self._runtime[0])
+            tmp = max(self._load(watch_table.TMP_PEAK_BYTES), seen or 0)
         return max(self._measured, peak - now.file - tmp, now.held - tmp)
 
     # The end

@@ -13,13 +13,19 @@ from __future__ import annotations
 import os
 
 
-def mounted_bytes(pid: int) -> int:
-    """Bytes in the tmpfs that a process has as /tmp; 0 when it is gone."""
-    try:
-        status = os.statvfs(f"/proc/{pid}/root/tmp")
-    except OSError:
-        return 0
-    return (status.f_blocks - status.f_bfree) * status.f_frsize
+def mounted_bytes(*pids: int) -> int | None:
+    """Bytes in the tmpfs that an environment has as /tmp, seen through one of its processes; None when they are gone.
+
+    Through init if that is allowed, which it isn't for an ordinary user, as init isn't dumpable; else through the
+    runtime.
+    """
+    for pid in pids:
+        try:
+            status = os.statvfs(f"/proc/{pid}/root/tmp")
+        except OSError:
+            continue
+        return (status.f_blocks - status.f_bfree) * status.f_frsize
+    return None
 
 
 def folder_bytes(path: str, limit_bytes: int) -> int:

@@ -65,7 +65,7 @@ PEAK_BYTES: Final = 17
 CPU_NS: Final = 18
 TMP_PEAK_BYTES: Final = 19
 OVER_TMP: Final = 20  # the pid of the runtime that was ended for its /tmp
-OVER_PROCESSES: Final = 21  # how many times it had more processes and threads than allowed
+OVER_PROCESSES: Final = 21  # the pid of the runtime that was ended for its processes
 
 WATCH_MEMORY: Final = 1  # poll the tree's memory and end it
 WATCH_CPU: Final = 2  # token bucket

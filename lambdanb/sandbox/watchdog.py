@@ -92,6 +92,7 @@ class Watchdog:
             self._drop(old)
         if not self.table.words[self.table.base(slot) + RUNTIME_PID]:
             return None
+        self._read_notes()  # what is said of the environment's place was said before the slot was filled
         try:
             one = Watched(self.table, slot, self.leftovers, now_s)
         except (OSError, KeyError):  # it was gone before we came to look

@@ -15,7 +15,7 @@ from lambdanb.sandbox import cgroup_v1, memory_watch, tmp_quota, tree
 from lambdanb.sandbox import watch_table as table_words
 from lambdanb.sandbox.cgroup_memory import CgroupMemory
 from lambdanb.sandbox.cpu_share import TokenBucket, TreeClock
-from lambdanb.sandbox.watch_table import WatchTable
+from lambdanb.sandbox.watch_table import WATCH_TMP, WatchTable
 
 SCAN_S: Final = 0.010
 # A short handler must not slip through between two looks.
@@ -55,15 +55,17 @@ class Watched:
         self._threads = 1
         self._scan_due_s = self._tmp_due_s = self._exact_due_s = now_s
         self._clock = TreeClock()
-        self._clock.start_at(self._pids)
+        self._clock.resume_at(self._load(table_words.CPU_NS), self._pids)
         self._bucket: TokenBucket | None = None
         self._stopped: list[int] = []
+        # A runtime that starts with /tmp too full is let be until it has cleared it: else none could ever start again.
+        self._was_over_tmp = self._load(table_words.OVER_TMP) != 0
         self._tmp_folder = f"{place.directory}/{table.environment_id(slot)}"
         group_name = table.group_name(slot)
         self._folders = {name: f"{folder}/{group_name}" for name, folder in place.groups.items()} if group_name else {}
         self.memory: CgroupMemory | None = None
         if self._watch & table_words.WATCH_CGROUP_MEMORY and place.version is not None:
-            plain_tmp = self._watch & table_words.WATCH_TMP
+            plain_tmp = self._watch & WATCH_TMP
             self.memory = CgroupMemory(
                 place.version,
                 self._folders.get("memory") or self._folders["unified"],
@@ -95,10 +97,10 @@ class Watched:
             self._scan()
             if self._watch & table_words.WATCH_MEMORY:
                 self._look_at_memory(now_s)
-            if self._watch & table_words.WATCH_PROCESSES and self._threads > self._load(table_words.PROCESS_LIMIT):
-                self._store(table_words.OVER_PROCESSES, self._load(table_words.OVER_PROCESSES) + 1)
+            if self._watch & table_words.WATCH_PROCESSES and self._too_many():
+                self._store(table_words.OVER_PROCESSES, self.runtime_pid)
                 self._end()
-        if self._watch & table_words.WATCH_TMP and now_s >= self._tmp_due_s:
+        if self._watch & WATCH_TMP and now_s >= self._tmp_due_s:
             self._tmp_due_s = now_s + TMP_LOOK_S
             self._look_at_tmp()
         if self._watch & table_words.WATCH_CPU:
@@ -112,6 +114,9 @@ class Watched:
         self._threads = sum(map(tree.thread_count, self._pids))
         if self._watch & table_words.WATCH_CPU:
             self._clock.count_ended([*self._pids, self.init_pid] if self.init_pid else self._pids)
+
+    def _too_many(self) -> bool:
+        return self._threads > self._load(table_words.PROCESS_LIMIT) and self._lives()
 
     # CPU -----------------------------------------------------------------------------------------------------------
 
@@ -143,9 +148,10 @@ class Watched:
     # Memory ----------------------------------------------------------------------------------------------------------
 
     def _look_at_memory(self, now_s: float) -> None:
-        resident = memory_watch.resident_bytes(self._pids)
+        shm = memory_watch.shm_bytes(self.runtime_pid)
+        resident = memory_watch.resident_bytes(self._pids) + shm
         peak = self._load(table_words.PEAK_BYTES)
-        if resident <= self._limit_bytes and len(self._pids) == 1:
+        if resident <= self._limit_bytes and len(self._pids) == 1 and not shm:
             if resident > peak:
                 self._store(table_words.PEAK_BYTES, resident)
             return
@@ -159,7 +165,9 @@ class Watched:
             self._end_for_memory()
 
     def _look_at_group(self, memory: CgroupMemory, now_s: float) -> None:
-        tmp_used = 0 if self._watch & table_words.WATCH_TMP else tmp_quota.mounted_bytes(self.runtime_pid)
+        tmp_used = 0 if self._watch & WATCH_TMP else tmp_quota.mounted_bytes(self.init_pid, self.runtime_pid)
+        if tmp_used is None:
+            return  # it is ending, and without /tmp's part what is left can't be judged
         try:
             over, wait_s = memory.look(tmp_used)
         except OSError:  # the group is gone, and the environment with it
@@ -171,8 +179,9 @@ class Watched:
             self._end_for_memory()
 
     def _end_for_memory(self) -> None:
-        self._store(table_words.OUT_OF_MEMORY, self.runtime_pid)
-        self._end()
+        if self._lives():
+            self._store(table_words.OUT_OF_MEMORY, self.runtime_pid)  # before the end can be noticed
+            self._end()
 
     # /tmp
     # --------------------------------------------------------------------------------------------------------------
@@ -181,20 +190,21 @@ class Watched:
         used = tmp_quota.folder_bytes(self._tmp_folder, self._tmp_bytes)
         if used > self._load(table_words.TMP_PEAK_BYTES):
             self._store(table_words.TMP_PEAK_BYTES, used)
-        # Once for each runtime: the next one finds the full folder and may clear it.
-        if used > self._tmp_bytes and self._load(table_words.OVER_TMP) != self.runtime_pid:
-            over_before = self._load(table_words.OVER_TMP)
+        if used <= self._tmp_bytes:
+            self._was_over_tmp = False
+        elif not self._was_over_tmp and self._lives():
+            self._was_over_tmp = True
             self._store(table_words.OVER_TMP, self.runtime_pid)
-            if not over_before:
-                self._end()
+            self._end()
 
     # The end
     # -------------------------------------------------------------------------------------------------------------
 
+    def _lives(self) -> bool:
+        return self.is_current() and tree.is_alive(self.runtime_pid, self.runtime_start)
+
     def _end(self) -> None:
         """Kill the runtime and all that it started, once; the rest is init's."""
-        if not self.is_current() or not tree.is_alive(self.runtime_pid, self.runtime_start):
-            return
         found = tree.descendants(self.init_pid) if self.init_pid else tree.descendants(self.runtime_pid)
         found += [pid for folder in set(self._folders.values()) for pid in cgroup_v1.members(folder)]
         tree.send_signal(dict.fromkeys([*found, self.runtime_pid]), signal.SIGKILL)
