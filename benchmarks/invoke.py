@@ -13,14 +13,27 @@ import argparse
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 
-from measure import OURS, Contender, calls_per_s, interleaved, median, print_table, print_times
+from measure import OURS, Contender, calls_per_s, interleaved, median, print_table, print_times, verdict
 from peers.aws_ric import runtime_clients
 from peers.floor import bare_processes
 from peers.pools import loky_pool, multiprocess_pool, process_pool
 
 IN_FLIGHT = 25
+PEER = "ProcessPoolExecutor"
 FEW = 2
 """Workers of a pool that answers one call at a time: more of them only cool its caches."""
+
+
+def latencies(contenders: Sequence[Contender], rounds: int, calls: int) -> None:
+    """Print the times of one call after the other."""
+    times = interleaved(contenders, rounds, calls)
+    print_times("One call after the other", times)
+    p50 = {told.name: told.quantile(0.5) for told in times}
+    verdict(
+        "p50, ours over ProcessPoolExecutor(fork)'s", p50[OURS] / p50[f"{PEER}, fork, {FEW} workers"], "at most 1.25"
+    )
+    (http,) = (name for name in p50 if name.startswith("awslambdaric"))
+    verdict("p50, awslambdaric's over ours", p50[http] / p50[OURS], "at least 2.5")
 
 
 def throughputs(contenders: Sequence[Contender], rounds: int, calls: int) -> None:
@@ -35,6 +48,8 @@ def throughputs(contenders: Sequence[Contender], rounds: int, calls: int) -> Non
         for name, rate in sorted(rates.items(), key=lambda item: -median(item[1]))
     ]
     print_table(f"{IN_FLIGHT} in flight", ["", "calls/s", "of all rounds", "ours / this"], rows)
+    best = max(median(rate) for name, rate in rates.items() if name.startswith(PEER))
+    verdict("throughput, ours over the best ProcessPoolExecutor's", ours / best, "at least 1.3")
 
 
 def main() -> None:
@@ -63,7 +78,7 @@ def main() -> None:
         few += start(deployed(NAME, MEMORY_MB))
         many += start(deployed(f"{NAME}-many", MANY_MEMORY_MB, IN_FLIGHT))
 
-        print_times("One call after the other", interleaved(both + few, asked.rounds, asked.calls))
+        latencies(both + few, asked.rounds, asked.calls)
         throughputs(both + many, max(asked.rounds // 3, 1), asked.calls * 8)
         measure_busy_notebook()
 

@@ -93,6 +93,11 @@ def median(values: Iterable[float]) -> float:
     return ordered[len(ordered) // 2]
 
 
+def verdict(what: str, ratio: float, wanted: str) -> None:
+    """One line: a ratio, against what is wanted of it."""
+    print(f"{what}: {ratio:.2f} (wanted: {wanted})", flush=True)
+
+
 def print_times(title: str, times: Sequence[Times], against: str = OURS) -> None:
     """A table of p50, p99 and calls a second, one call after the other, with the ratio of p50 to that of `against`."""
     base = next(told for told in times if told.name == against).quantile(0.5)
