@@ -124,6 +124,8 @@ class V2Group:
         return memory_now(self._folder)
 
     def cpu_ns(self) -> int:
+        if self._cpu_fd < 0:
+            return 0
         # "usage_usec 1234\n..." is the first line.
         return int(os.pread(self._cpu_fd, 40, 0).split(None, 2)[1]) * 1000
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,19 @@ TIMEOUT_S = 30.0
 
 class Ended(Exception):
     """The runtime ended; the wait status is the argument."""
+
+
+@contextlib.contextmanager
+def running_rig() -> Iterator[Rig]:
+    """A rig in a folder that everybody may read, which ends with nothing said in the watchdog's log."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        rig = Rig(Path(name))
+        try:
+            yield rig
+        finally:
+            rig.close()
+        assert (Path(name) / "watchdog.log").read_text() == ""
 
 
 class Rig:
@@ -75,6 +91,8 @@ class Environment:
 
     def restart(self) -> None:
         """A fresh runtime, after the last one's end was told."""
+        self.stream.close()
+        self.data.close()
         self.sandbox.init_phase()
         self._hand_over(lambda fds: control.send(self.control, {}, fds))
         self._await_runtime()
