@@ -1,1 +1,3 @@
-"""The sandbox: what keeps an execution environment within its limits and away from everything else, one file per mechanism."""
+"""The sandbox: what keeps an execution environment within its limits and away from everything else, one file per
+mechanism.
+"""

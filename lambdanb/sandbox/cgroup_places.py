@@ -1,7 +1,8 @@
 """Where on this machine this user may make cgroups with limits, found by making one.
 
 v1 has a hierarchy per controller, each with a place of its own, and any of them may be missing; v2 has one place, whose
-controllers must have been handed down to it. A machine may have both (v2 without controllers beside v1): the one with limits counts.
+controllers must have been handed down to it. A machine may have both (v2 without controllers beside v1): the one with
+limits counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ V2_CONTROLLERS = frozenset({"memory", "cpu", "pids"})
 
 
 def find() -> tuple[str | None, Mapping[str, str], str | None]:
-    """Version ("v1", "v2" or None), places ({controller: folder}, for v2 {"unified": folder}), and why there is none."""
+    """Version ("v1", "v2", None), places ({controller: folder}; v2: {"unified": folder}), and why there is none."""
     try:
         own = _own_groups()
         mounts = _mounts()
@@ -74,7 +75,9 @@ def _v2_problem(place: str) -> str | None:
     # A process's own group can't have controlled children while it holds processes: they must be movable to a leaf.
     for name in ("cgroup.procs", "cgroup.subtree_control"):
         if not os.access(f"{place}/{name}", os.W_OK):
-            return f"cgroup v2 at {place} is not delegated to this user (systemd-run --user --scope -p Delegate=yes would)"
+            return (
+                f"cgroup v2 at {place} is not delegated to this user (systemd-run --user --scope -p Delegate=yes would)"
+            )
     return _creation_problem(place)
 
 

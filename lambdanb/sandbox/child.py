@@ -1,4 +1,5 @@
-"""The child's side of the sandbox: what an environment's own processes do to themselves before the function's code runs.
+"""The child's side of the sandbox: what an environment's own processes do to themselves before the function's code
+runs.
 
     zygote ── fork_init ──▶ init: enter_init ── os.fork ──▶ runtime: enter_runtime, then the function
 
@@ -19,12 +20,15 @@ from lambdanb.sandbox import connections, landlock, namespaces, rlimits, syscall
 def fork_init(child: Mapping[str, Any], fds: Sequence[int]) -> int:
     """Fork an environment's init from a process with one thread: the zygote, or a template. 0 in the child.
 
-    Raises OSError where the kernel refuses the namespaces that the probe had found.
+    The first fork moves the caller itself into a user and a mount namespace, in which the root that its environments
+    share is put together: it keeps its files and its user, and as root loses its privileges outside. Environments
+    with the same `readable` share it; for others it is put together again. Raises OSError naming the step that
+    failed.
     """
     if not child["namespaces"]:
         return os.fork()
-    if namespaces.entered():
-        rlimits.lift_processes()
+    rlimits.lift_processes()
+    namespaces.prepare(child)
     return namespaces.fork()
 
 
@@ -37,16 +41,16 @@ def enter_init(child: Mapping[str, Any], fds: Sequence[int]) -> None:
         namespaces.enter(child)
     else:
         os.chdir(child["task_dir"])
-    namespaces.drop_privileges(template=child["template"])
+    namespaces.drop_privileges(keep_mapping=child["template"] and child["namespaces"] and os.geteuid() == 0)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
 
 
 def enter_runtime(child: Mapping[str, Any], fds: Sequence[int]) -> int | None:
     """In the runtime process, before the function's code: its cgroups, its limits, its filters.
 
-    `fds` are procs files of cgroups, which stay open here. Answers the descriptor on which the filter asks about each connect()
-    (for `connections.ConnectionLimit` in the executor), or None where connections aren't counted; the runtime must
-    not connect before the executor has it. Raises OSError naming the step that failed.
+    `fds` are procs files of cgroups, which stay open here. Answers the descriptor on which the filter asks about each
+    connect() (for `connections.ConnectionLimit` in the executor), or None where connections aren't counted; the runtime
+    must not connect before the executor has it. Raises OSError naming the step that failed.
     """
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
     if not child["namespaces"]:

@@ -1,7 +1,8 @@
-"""What the executor tells an environment's processes about their sandbox: one plain dict, made here, obeyed in `child.py`.
+"""What the executor tells an environment's processes about their sandbox: one plain dict, made here, obeyed in
+`child.py`.
 
-Everything that can be decided ahead is decided here, by the executor: the children are forked on the cold start's path and
-should only make system calls. The dict goes to them as JSON. Its keys:
+Everything that can be decided ahead is decided here, by the executor: the children are forked on the cold start's
+path and should only make system calls. The dict goes to them as JSON. Its keys:
 
     namespaces, fresh_proc, recursive_readonly, landlock_abi    what `probe` found
     root        the new root: at (where it is put together), folders, files, links, binds, below_tmp
@@ -22,8 +23,8 @@ from lambdanb.sandbox.probe import Capabilities
 from lambdanb.sandbox.root import DEVICES, plan_root, visible_paths
 
 SHM_TIMES_MEMORY = 4
-"""/dev/shm's size in multiples of the memory. Its pages count as memory, so memory's own limit must be met first, and end the
-environment as on AWS; were this the tighter one, writing to shared memory would end in SIGBUS instead."""
+"""/dev/shm's size in multiples of the memory. Its pages count as memory, so memory's own limit must be met first, and
+end the environment as on AWS; were this the tighter one, writing to shared memory would end in SIGBUS instead."""
 
 
 def child_instructions(
@@ -42,11 +43,11 @@ def child_instructions(
 ) -> dict[str, Any]:
     """The instructions for one environment, to be passed to `child.fork_init`, `enter_init` and `enter_runtime`.
 
-    readable: files and folders that the function may read besides the system's and the interpreter's own (the entries of
-    sys.path, ...). The home folder itself, and what would show it or its credentials, is left out and listed in "skipped".
-    fds: names of the descriptors that are passed along, in order; each is a cgroup's procs file that the runtime joins.
-    tmp_dir: an empty folder of the environment's own, which serves as its /tmp where there are no namespaces (None else).
-    Folders of several environments must lie in one parent folder that holds nothing else.
+    readable: files and folders that the function may read besides the system's and the interpreter's own (the entries
+    of sys.path, ...). The home folder itself, and what would show it or its credentials, is left out and listed in
+    "skipped". fds: names of the descriptors that are passed along, in order; each is a cgroup's procs file that the
+    runtime joins. tmp_dir: an empty folder of the environment's own, which serves as its /tmp where there are no
+    namespaces (None else). Folders of several environments must lie in one parent folder that holds nothing else.
     template: the environment is a SnapStart template, that forks environments itself.
     """
     paths, skipped = visible_paths(readable)

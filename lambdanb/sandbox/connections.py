@@ -1,10 +1,11 @@
 """At most so many outbound TCP connections at a time, for an environment's whole tree of processes.
 
-In the child, a seccomp filter puts each connect() of the runtime and of whatever it starts, Node.js included, to the executor, which
-holds the filter's listener in its loop and answers for all of them: go on, or EADDRNOTAVAIL. That is what the kernel
-itself answers when a machine has no more outbound connections to give ("Cannot assign requested address"), so clients treat
-it as a connection that could not be made. What counts is a TCP socket that has connected, or is doing so, and is still
-open somewhere in the tree: a closed one makes room, a refused attempt takes none, and UDP (a look-up of a name) is free.
+In the child, a seccomp filter puts each connect() of the runtime and of whatever it starts, Node.js included, to the
+executor, which holds the filter's listener in its loop and answers for all of them: go on, or EADDRNOTAVAIL. That is
+what the kernel itself answers when a machine has no more outbound connections to give ("Cannot assign requested
+address"), so clients treat it as a connection that could not be made. What counts is a TCP socket that has connected,
+or is doing so, and is still open somewhere in the tree: a closed one makes room, a refused attempt takes none, and
+UDP (a look-up of a name) is free.
 
 It is a limit, not a wall: the address is read before the kernel reads it again, and data sent along with the handshake
 (TCP fast open) connects without connect(). io_uring, which would go around the filter, is refused.
@@ -82,9 +83,10 @@ class _Place:
 class ConnectionLimit:
     """The executor's side: answers for one environment, and never waits.
 
-    listener: the descriptor from `install`, owned from here on; put it into the loop for reading. limit: connections at a time.
-    processes: gives the process numbers of the environment's tree, as the executor sees them; asked only when a counted
-    socket has left the process that connected it. count_loopback: whether connections to the machine itself count.
+    listener: the descriptor from `install`, owned from here on; put it into the loop for reading. limit: connections
+    at a time. processes: gives the process numbers of the environment's tree, as the executor sees them; asked only
+    when a counted socket has left the process that connected it. count_loopback: whether connections to the machine
+    itself count.
     """
 
     def __init__(
@@ -139,7 +141,8 @@ class ConnectionLimit:
             allowed = self._decide(identity, pid, fd & 0xFFFFFFFF, address, length & 0xFFFFFFFF)
             number = 0 if allowed else REFUSED
         except OSError:
-            # Not to be looked at: it has ended, or passed a bad descriptor or address, which the kernel would refuse as well.
+            # Not to be looked at: it has ended, or passed a bad descriptor or address, which the kernel would refuse
+            # as well.
             number = errno.EPERM
         if number:
             self.refused += 1

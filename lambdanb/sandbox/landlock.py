@@ -1,8 +1,8 @@
 """Files by allow-list without namespaces: Landlock, the kernel's sandbox that any process may put itself into.
 
-It serves where containers or AppArmor refuse mounts. What is not on the list can't be opened; processes outside can't be traced
-and their environ not read; from ABI 6 (Linux 6.12) signals to processes outside and abstract sockets are refused
-as well. There is no private /tmp in it: the environment gets a folder of its own, named by TMPDIR.
+It serves where containers or AppArmor refuse mounts. What is not on the list can't be opened; processes outside can't
+be traced and their environ not read; from ABI 6 (Linux 6.12) signals to processes outside and abstract sockets are
+refused as well. There is no private /tmp in it: the environment gets a folder of its own, named by TMPDIR.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What this machine can enforce, found out once by really trying it.
 
-A mechanism counts as present only if a trial of it has worked: reading a version number would not tell that a container masks
-/proc, or that AppArmor refuses mounts in a user namespace. The trial runs in a process of its own (`trial.py`), because
-namespaces, Landlock and seccomp can't be undone by the process that has tried them.
+A mechanism counts as present only if a trial of it has worked: reading a version number would not tell that a
+container masks /proc, or that AppArmor refuses mounts in a user namespace. The trial runs in a process of its own
+(`trial.py`), because namespaces, Landlock and seccomp can't be undone by the process that has tried them.
 
-`LAMBDANB_WITHOUT` (a comma list of `cgroups`, `namespaces`, `proc`, `landlock`, `seccomp`) does without mechanisms that are
-there, which is how the tests walk every fall-back on one machine.
+`LAMBDANB_WITHOUT` (a comma list of `cgroups`, `namespaces`, `proc`, `landlock`, `seccomp`) does without mechanisms
+that are there, which is how the tests walk every fall-back on one machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambdanb.sandbox import cgroup_places
+from lambdanb.sandbox import cgroup_places, landlock
 
 MECHANISMS = frozenset({"cgroups", "namespaces", "proc", "landlock", "seccomp"})
 _TRIAL_TIMEOUT_S = 10.0
@@ -87,7 +87,12 @@ def _try(without: frozenset[str]) -> dict[str, Any]:
     if sys.platform != "linux":
         return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), f"{sys.platform} has none")}
     package_parent = str(Path(__file__).parents[2])
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {package_parent!r}); {_TRIAL}", ",".join(sorted(without))]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {package_parent!r}); {_TRIAL}",
+        ",".join(sorted(without)),
+    ]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=True, text=True
@@ -99,3 +104,93 @@ def _try(without: frozenset[str]) -> dict[str, Any]:
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         failure = f"the trial failed: {error}"
     return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), failure)}
+
+
+@dataclass(frozen=True)
+class Enforcement:
+    """How one limit is held on this machine.
+
+    strength: "hard" (the kernel refuses or ends what goes beyond, at the limit), "soft" (watched, and ended or slowed
+    down after a moment beyond), "not enforced". mechanism: what does it, "" if nothing does. note: what else to know,
+    or why it isn't better.
+    """
+
+    limit: str
+    strength: str
+    mechanism: str
+    note: str = ""
+
+
+def enforcements(capabilities: Capabilities, *, connections: int | None = None) -> list[Enforcement]:
+    """Every limit of an environment and what holds it here, in the order in which `%lambda limits` shows them.
+
+    connections: the limit on outbound connections of the rules in force, None where they have none.
+    """
+    own = capabilities.cgroup_dirs
+    unified = capabilities.cgroup == "v2"
+    missing = capabilities.reasons
+    group = f"cgroup {capabilities.cgroup}"
+    no_group = missing.get("cgroups", "the cgroup's controller is missing")
+    listed = []
+    if unified or "memory" in own:
+        listed.append(Enforcement("memory", "hard", f"{group} memory", "counts the whole tree and shared memory"))
+    else:
+        listed.append(Enforcement("memory", "soft", "watchdog, every 10 ms", no_group))
+    if unified or "cpu" in own:
+        listed.append(Enforcement("cpu", "hard", f"{group} CPU quota, 20 ms periods"))
+    else:
+        listed.append(Enforcement("cpu", "soft", "watchdog, stopping and continuing every 20 ms", no_group))
+    listed.append(Enforcement("timeout", "hard", _tree_end(capabilities)))
+    if unified or "pids" in own:
+        listed.append(Enforcement("processes", "hard", f"{group} pids.max", "threads count"))
+    elif capabilities.namespaces and capabilities.uid != 0:
+        listed.append(
+            Enforcement("processes", "hard", "RLIMIT_NPROC in a user namespace", f"threads count; {no_group}")
+        )
+    else:
+        listed.append(Enforcement("processes", "soft", "watchdog, every 10 ms", no_group))
+    listed.append(Enforcement("files", "hard", "RLIMIT_NOFILE", "of each process"))
+    if capabilities.namespaces:
+        listed.append(Enforcement("tmp", "hard", "tmpfs in a mount namespace"))
+    else:
+        note = f"TMPDIR names a folder of the environment's own; {missing.get('namespaces', '')}".rstrip("; ")
+        listed.append(Enforcement("tmp", "soft", "watchdog on that folder", note))
+    if connections is None:
+        listed.append(Enforcement("connections", "not enforced", "", "the rules in force have no such limit"))
+    elif capabilities.seccomp_notify:
+        listed.append(
+            Enforcement("connections", "hard", "seccomp user notification", "TCP, outbound, of the whole tree")
+        )
+    else:
+        listed.append(Enforcement("connections", "not enforced", "", missing.get("seccomp", "")))
+    listed.append(_isolation(capabilities))
+    return listed
+
+
+def _tree_end(capabilities: Capabilities) -> str:
+    if capabilities.namespaces:
+        return "deadline in the executor; the PID namespace ends with all that is in it"
+    if capabilities.cgroup is not None:
+        return "deadline in the executor; every process of the cgroup is killed"
+    return "deadline in the executor; every descendant is killed"
+
+
+def _isolation(capabilities: Capabilities) -> Enforcement:
+    """Files and processes of the notebook and of other functions. The network is shared, as on Lambda it isn't."""
+    missing = capabilities.reasons
+    if capabilities.namespaces:
+        note = (
+            ""
+            if capabilities.fresh_proc
+            else f"numbers and names of processes outside can be seen: {missing.get('proc', '')}"
+        )
+        return Enforcement("isolation", "hard", "user, mount, PID and IPC namespaces", note)
+    why = missing.get("namespaces", "")
+    if capabilities.landlock_abi == 0:
+        return Enforcement("isolation", "not enforced", "", "; ".join(filter(None, (why, missing.get("landlock", "")))))
+    notes = ["/dev/shm is shared"]
+    if capabilities.landlock_abi < landlock.SCOPING_ABI:
+        notes.append("processes outside can be signalled (Linux before 6.12)")
+    return Enforcement(
+        "isolation", "hard", f"Landlock ABI {capabilities.landlock_abi}", "; ".join([*notes, why]).rstrip("; ")
+    )

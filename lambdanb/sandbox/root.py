@@ -1,12 +1,14 @@
-"""What an environment may see of the file system: an allow-list, and the plan by which a new root is put together from it.
+"""What an environment may see of the file system: an allow-list, and the plan by which a new root is put together
+from it.
 
-Visible are the system's programs and libraries, the interpreter and its packages, what the caller names, and of /etc only
-what programs need to resolve names, check certificates and tell the time. Never the home folder as a whole, nor a folder
-above or inside of one that holds credentials: naming such a folder is answered with a reason, not obeyed.
+Visible are the system's programs and libraries, the interpreter and its packages, what the caller names, and of /etc
+only what programs need to resolve names, check certificates and tell the time. Never the home folder as a whole, nor
+a folder above or inside of one that holds credentials: naming such a folder is answered with a reason, not obeyed.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import sys
@@ -16,13 +18,37 @@ from typing import Any
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store", "/sys/devices/system")
+_SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
+    "/sys/devices/system",
+)
 _ETC = (
-    "alternatives", "ca-certificates*", "crypto-policies", "fonts", "gai.conf", "group", "host.conf", "hosts", "ld.so.*",
-    "localtime", "magic", "matplotlibrc", "mime.types", "nsswitch.conf", "os-release", "passwd", "pki", "protocols",
-    "python3*", "resolv.conf", "services", "ssl", "timezone",
+    "alternatives", "ca-certificates*", "crypto-policies", "fonts", "gai.conf", "group", "host.conf", "hosts",
+    "ld.so.*", "localtime", "magic", "matplotlibrc", "mime.types", "nsswitch.conf", "os-release", "passwd", "pki",
+    "protocols", "python3*", "resolv.conf", "services", "ssl", "timezone",
 )  # fmt: skip
-_EMPTY = ("/dev", "/dev/shm", "/etc", "/mnt", "/opt", "/proc", "/run", "/run/proc", "/tmp", "/var", "/var/runtime", "/var/task")
+_EMPTY = (
+    "/dev",
+    "/dev/shm",
+    "/etc",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/run",
+    "/run/proc",
+    "/tmp",
+    "/var",
+    "/var/runtime",
+    "/var/task",
+)
 _LINKS = (
     ("/proc/self/fd", "/dev/fd"),
     ("/proc/self/fd/0", "/dev/stdin"),
@@ -36,31 +62,44 @@ _SECRETS = (".aws", ".ssh", ".gnupg", ".jupyter", ".ipython", ".docker", ".kube"
 def visible_paths(readable: Iterable[str]) -> tuple[list[str], list[list[str]]]:
     """The allow-list: existing absolute paths, none inside of another; and [path, reason] for each that was refused.
 
-    A path that leads over symbolic links is there by its own name and by its real one.
+    A path that leads over symbolic links is there by its own name and by its real one. Some 2 ms; kept for as long as
+    the same is asked for and neither those paths nor /etc have come or gone.
     """
-    private = _private()
-    skipped: list[list[str]] = []
+    asked = tuple(path for path in readable if path.startswith("/") and os.path.exists(path))
+    paths, skipped = _visible_paths(asked, tuple(_private()), os.stat("/etc").st_mtime_ns)
+    return list(paths), [list(pair) for pair in skipped]
+
+
+@functools.lru_cache(maxsize=64)
+def _visible_paths(
+    readable: tuple[str, ...], private: tuple[str, ...], etc_changed_ns: int
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    skipped: list[tuple[str, str]] = []
     wanted: set[str] = set()
     for path in [*readable, *_interpreter(private)]:
-        if not path.startswith("/"):
-            continue
         for name in {os.path.normpath(path), os.path.realpath(path)}:
             reason = _refusal(name, private)
             if reason is not None:
-                skipped.append([name, reason])
+                skipped.append((name, reason))
             elif os.path.exists(name):
                 wanted.add(name)
     wanted.update(name for name in _SYSTEM if os.path.exists(name))
     wanted.update(f"/etc/{name}" for name in os.listdir("/etc") if any(fnmatchcase(name, known) for known in _ETC))
-    return _outermost(wanted), skipped
+    return tuple(_outermost(wanted)), tuple(skipped)
 
 
 def plan_root(paths: Sequence[str]) -> dict[str, Any]:
     """How to put together a root that shows `paths` (as `visible_paths` gives them), for `namespaces.enter`.
 
-    at: an existing folder under which none of the sources lies. folders, files: mount points, parents first. links: [target,
-    path]. binds: what is mounted at its own path. below_tmp: the same, but only after the private /tmp has covered the old.
+    at: where it is put together, an existing folder under which none of the sources lies. folders, files: mount
+    points, parents first. links: [target, path]. binds: what is mounted at its own path. below_tmp: the same, but
+    only after the private /tmp has covered the old.
     """
+    return _plan(tuple(paths))
+
+
+@functools.lru_cache(maxsize=64)
+def _plan(paths: tuple[str, ...]) -> dict[str, Any]:
     plan = _Plan()
     for path in (*_EMPTY, *DEVICES, *paths):
         plan.add(path)
@@ -124,7 +163,9 @@ def _interpreter(private: Sequence[str]) -> Iterable[str]:
         if _refusal(os.path.realpath(prefix), private) is None:
             yield prefix
         else:  # an interpreter installed right into the home folder, say
-            yield from (os.path.join(prefix, part) for part in ("bin", "include", "lib", "lib64", "share", "pyvenv.cfg"))
+            yield from (
+                os.path.join(prefix, part) for part in ("bin", "include", "lib", "lib64", "share", "pyvenv.cfg")
+            )
 
 
 def _private() -> list[str]:

@@ -1,8 +1,9 @@
 """The system calls that Python has no function for, by ctypes: no compiler, no binary, any user.
 
-Each is a plain function that raises OSError with what was asked for. The libraries are opened as PyDLL, so that the interpreter's lock
-is held throughout: these calls don't block, and `clone` must not let anything run between the fork and the child's first
-bytecode. Numbers are known for x86-64 and 64-bit Arm; elsewhere every call raises ENOSYS and the probe reports that.
+Each is a plain function that raises OSError with what was asked for. The libraries are opened as PyDLL, so that the
+interpreter's lock is held throughout: these calls don't block, and `clone` must not let anything run between the fork
+and the child's first bytecode. Numbers are known for x86-64 and 64-bit Arm; elsewhere every call raises ENOSYS and
+the probe reports that.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS = 1, 4, 28, 38, 40
 SECUREBITS_ALL_LOCKED = 0xEF
-"""uid 0 has no capabilities for being that, set-uid changes none, none is kept nor raised to ambient; and all of it for good."""
+"""uid 0 has no capabilities for being that, set-uid changes none, none is kept nor raised to ambient; and all of it
+for good.
+"""
 CAP_SETFCAP = 31
 
 _AT_FDCWD = -100
@@ -117,8 +120,8 @@ def fork_with(flags: int) -> int:
 
     What os.fork does beyond the system call is done here as well: Python's own hooks (import lock, thread states,
     os.register_at_fork, so that random generators start anew), and the C library's note of its thread's number, whose
-    address the kernel knows. The C library's pthread_atfork handlers are left out, so this is for a child that forks again
-    by os.fork before it runs anybody's code. The caller must have one thread.
+    address the kernel knows. The C library's pthread_atfork handlers are left out, so this is for a child that forks
+    again by os.fork before it runs anybody's code. The caller must have one thread.
     """
     address = ctypes.c_ulong(0)
     if _prctl(PR_GET_TID_ADDRESS, ctypes.addressof(address), 0, 0, 0) == 0 and address.value:
@@ -199,7 +202,9 @@ def landlock_restrict_self(ruleset: int) -> None:
 
 
 def seccomp_filter(program: bytes, flags: int) -> int:
-    """Install a BPF program of 8-byte instructions in this process; with NEW_LISTENER (8) the answer is its descriptor."""
+    """Install a BPF program of 8-byte instructions in this process; with NEW_LISTENER (8) the answer is its
+    descriptor.
+    """
     buffer = ctypes.create_string_buffer(program, len(program))
     return _check(_seccomp(1, flags, struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))), "seccomp")
 

@@ -1,8 +1,9 @@
 """Trials of the mechanisms that bind the process that tries them: run by `probe` as a process of its own.
 
-Each trial goes all the way, with the code that environments use: an environment's init and runtime are forked into their
-namespaces, a forbidden file is opened under Landlock, a connection is refused by the filter. Prints one JSON object:
-{"namespaces": bool, "fresh_proc": bool, "recursive_readonly": bool, "landlock_abi": n, "seccomp_notify": bool, "reasons": {}}.
+Each trial goes all the way, with the code that environments use: an environment's init and runtime are forked into
+their namespaces, a forbidden file is opened under Landlock, a connection is refused by the filter. Prints one JSON
+object: {"namespaces": bool, "fresh_proc": bool, "recursive_readonly": bool, "landlock_abi": n, "seccomp_notify":
+bool, "reasons": {}}.
 """
 
 from __future__ import annotations
@@ -73,13 +74,20 @@ def _environment(found: Capabilities) -> str | None:
             if os.waitpid(pid, 0)[1] != 0:
                 raise OSError(errno.EPERM, "the runtime process could not be started in the namespaces")
 
-        return _forked(init, lambda: child.fork_init(instructions, []))
+        def zygote() -> None:
+            failure = _forked(init, lambda: child.fork_init(instructions, []))
+            if failure is not None:
+                raise OSError(errno.EPERM, failure)
+
+        return _forked(zygote, os.fork)
 
 
 def _landlock(reasons: dict[str, str]) -> int:
     abi = syscalls.landlock_abi()
     if abi == 0:
-        reasons["landlock"] = "this kernel has no Landlock, or it is not switched on (lsm= on the kernel's command line)"
+        reasons["landlock"] = (
+            "this kernel has no Landlock, or it is not switched on (lsm= on the kernel's command line)"
+        )
         return 0
 
     def confined() -> None:
@@ -126,13 +134,15 @@ def _seccomp(reasons: dict[str, str]) -> bool:
     return failure is None
 
 
-def _forked(body: Callable[[], object], fork: Callable[[], int], meanwhile: Callable[[], object] | None = None) -> str | None:
+def _forked(
+    body: Callable[[], object], fork: Callable[[], int], meanwhile: Callable[[], object] | None = None
+) -> str | None:
     """Run `body` in a forked process; None if it went well, else the error's text."""
     reading, writing = os.pipe()
     try:
         pid = fork()
     except OSError as error:
-        return str(error)
+        return error.strerror
     if pid == 0:
         os.dup2(writing, 2)
         _finish(body)
@@ -149,7 +159,8 @@ def _finish(body: Callable[[], object]) -> None:
     try:
         body()
     except Exception as error:
-        os.write(2, f"{error}\n".encode())
+        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        os.write(2, f"{text}\n".encode())
         os._exit(1)
     os._exit(0)
 
