@@ -45,7 +45,7 @@ _WHERE = {
     "load_ipython_extension": "lambdanb.notebook",
     "unload_ipython_extension": "lambdanb.notebook",
 }
-__all__ = [*_WHERE]  # noqa: PLE0604
+__all__ = [*_WHERE]
 
 
 def __getattr__(name: str) -> Any:

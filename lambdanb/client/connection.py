@@ -173,7 +173,7 @@ class _Pipeline:
         reader = wire.MessageReader(ANSWER_BYTES)
         while True:
             try:
-                data = self._socket.recv(262144)
+                data = self._socket.recv(wire.RECEIVE_BYTES)
             except OSError:
                 data = b""
             if not data:
@@ -213,7 +213,6 @@ def lost(header: dict[str, Any], *, sent: bool) -> ExecutorLost:
     else:
         run = "it may have been carried out"
     return ExecutorLost(f"The executor went away during {what}: {run}. The next call starts another executor.", None)
-
 
 
 def _after_fork() -> None:

@@ -202,7 +202,9 @@ def encode_event(event: Any) -> bytes:
     try:
         payload = _encoder.encode(event).encode()
     except (TypeError, ValueError) as error:
-        raise TypeError(f"An event must be JSON: {error}. Give numbers, texts, lists, dicts, True, False, None.") from error
+        raise TypeError(
+            f"An event must be JSON: {error}. Give numbers, texts, lists, dicts, True, False, None."
+        ) from error
     if len(payload) > _LARGEST_EVENT_BYTES:
         raise RequestTooLargeException(
             f"{len(payload)} byte payload is too large for the RequestResponse invocation type "

@@ -50,7 +50,9 @@ class Catalogue:
         deployment = self._deployments.get(key)
         if deployment is None:
             code = str(self.code.path(version.code_sha256))
-            deployment = Deployment(version.configuration, version.version, code, frozenset(version.imports), self.rules)
+            deployment = Deployment(
+                version.configuration, version.version, code, frozenset(version.imports), self.rules
+            )
             self._deployments[key] = deployment
             self.fleet.adopt(deployment)
         return deployment

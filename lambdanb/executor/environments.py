@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lambdanb.executor.zygotes import Zygote
     from lambdanb.sandbox.sandbox import Sandbox
 
-_LOG_READ_BYTES = 65536
+_LOG_READ_BYTES = 16384
 _CLOSED_SOCKET_S = 0.1
 
 
@@ -126,7 +126,6 @@ class Environment:
         if self._deadline_timer is None:
             self._deadline_timer = self.loop.call_at(deadline_s, self._check_deadline)
         self.sandbox.busy()
-        self.sandbox.begin()
         self._data.send(header, payload)
 
     def limit_init(self, timeout_s: float) -> None:
@@ -172,7 +171,7 @@ class Environment:
 
     def drain_log(self) -> None:
         """Take what the function has printed so far, but no more than a full pipe: it may be printing on."""
-        for _ in range(2):
+        for _ in range(8):
             if self._log_fd is None or not self._read_log():
                 return
 
@@ -200,7 +199,7 @@ class Environment:
             on_end=self._on_data_end,
         )
         self._log_fd = reader
-        self.loop.watch(reader, lambda _: self._read_log())
+        self.loop.watch(reader, self._on_log)
 
     def _on_control(self, _: int) -> None:
         assert self._control is not None
@@ -255,6 +254,7 @@ class Environment:
         if header["init"]:
             self.state = "idle"
             self.sandbox.invoke_phase()
+            self.sandbox.begin()
             self.owner.ready(self)
         else:
             self.owner.init_failed(self, payload)
@@ -311,6 +311,9 @@ class Environment:
 
     def _write_log(self, request_id: str | None, text: bytes) -> None:
         self.owner.logged(self, request_id, text)
+
+    def _on_log(self, _: int) -> None:
+        self._read_log()
 
     def _read_log(self) -> bool:
         """Take one piece of the log; False when there is none now."""

@@ -44,9 +44,10 @@ class EventInvocations:
         self._accepted: list[tuple[NewEvent, Callable[[ServiceError | None], None]]] = []
         self._finished: list[int] = []
         self._pumping = False
+        self._wanting_room = False
         self._timer: Timer | None = None
         self._blocked_until_s: dict[str, float] = {}
-        dispatcher.on_room = self.pump_soon
+        dispatcher.on_room = self._on_room
         queue.recover()
         self.pump_soon()
 
@@ -66,6 +67,11 @@ class EventInvocations:
         """Write what is finished. Events still under way become due again at the next start."""
         self._forget_finished()
         self._queue.close()
+
+    def _on_room(self) -> None:
+        """Concurrency came free. Nearly always nothing waits for it, and then this must cost nothing."""
+        if self._wanting_room:
+            self.pump_soon()
 
     def _commit(self) -> None:
         accepted, self._accepted = self._accepted, []
@@ -181,6 +187,7 @@ class EventInvocations:
             self._timer.cancel()
             self._timer = None
         due_ms = self._queue.next_due_ms()
+        self._wanting_room = due_ms is not None and due_ms <= time.time() * 1000
         if due_ms is not None and self.under_way < MOST_UNDER_WAY:
             # What is overdue waits for room, which `on_room` tells; looking again in a while is for its age alone.
             wait_s = max(due_ms / 1000 - time.time(), 0.0) or self._times.throttle_backoff_s

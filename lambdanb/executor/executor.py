@@ -35,8 +35,9 @@ from lambdanb.model.errors import ServiceError, ValidationException
 from lambdanb.model.names import function_arn
 from lambdanb.model.validation import validate_payload_size
 from lambdanb.sandbox import syscalls
+from lambdanb.sandbox.identity import own_id
 from lambdanb.sandbox.probe import probe
-from lambdanb.sandbox.sandbox import Sandboxes, own_id
+from lambdanb.sandbox.sandbox import Sandboxes
 from lambdanb.sandbox.sweep import sweep
 from lambdanb.sandbox.watchdog_start import Watchdog
 

@@ -28,7 +28,13 @@ class Fleet:
     """All deployments' environments, within the memory that this machine carries."""
 
     def __init__(
-        self, loop: Loop, times: Times, placement: Placement, sandboxes: Sandboxes, zygotes: Zygotes, readable: list[str]
+        self,
+        loop: Loop,
+        times: Times,
+        placement: Placement,
+        sandboxes: Sandboxes,
+        zygotes: Zygotes,
+        readable: list[str],
     ) -> None:
         self.loop = loop
         self.times = times
@@ -86,7 +92,8 @@ class Fleet:
             return
         environment.last_used_s = time.monotonic()
         (deployment.idle if environment.state == "idle" else deployment.down).append(environment)
-        environment.expires_s = environment.last_used_s + keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
+        kept_s = keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
+        environment.expires_s = environment.last_used_s + kept_s
         if environment.expiry is None and not environment.provisioned:
             environment.expiry = self.loop.call_at(environment.expires_s, lambda: self._expire(environment))
 

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from lambdanb.executor.deployments import Deployment
 
 
+_random_bytes = b""
+
+
 def new_request_id() -> str:
     """A request id in AWS's form, a random UUID."""
-    digits = os.urandom(16).hex()
+    global _random_bytes
+    if not _random_bytes:
+        _random_bytes = os.urandom(4096)
+    digits, _random_bytes = _random_bytes[:16].hex(), _random_bytes[16:]
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 

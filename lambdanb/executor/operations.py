@@ -22,9 +22,9 @@ from lambdanb.executor.event_queue import EventQueue
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
-from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException, ServiceException
+from lambdanb.model.errors import InvalidParameterValueException, ServiceException
 from lambdanb.model.names import is_version
-from lambdanb.model.rules import RULES
+from lambdanb.model.rules import RULES, Rules
 from lambdanb.model.validation import validate
 from lambdanb.sandbox.probe import Capabilities, enforcements
 
@@ -173,10 +173,12 @@ class Operations:
 
     def op_limits(self) -> dict[str, Any]:
         """Every limit with what holds it on this machine."""
-        found = enforcements(self.capabilities, self.catalogue.rules)
+        rules = self.catalogue.rules
+        found = enforcements(self.capabilities, connections=rules.connections)
+        values = limit_values(rules)
         return {
-            "rules": self.catalogue.rules.name,
-            "limits": [dataclasses.asdict(limit) for limit in found],
+            "rules": rules.name,
+            "limits": [{"value": values.get(limit.limit, "")} | dataclasses.asdict(limit) for limit in found],
             "missing": dict(self.capabilities.reasons),
         }
 
@@ -230,9 +232,7 @@ class Operations:
         depths = {name: dataclasses.asdict(depth) for name, depth in self.queue.depths().items()}
         return {"environments": environments, "events": depths}
 
-    def _configuration(
-        self, base: Configuration, settings: dict[str, Any]
-    ) -> tuple[Configuration, dict[str, Any]]:
+    def _configuration(self, base: Configuration, settings: dict[str, Any]) -> tuple[Configuration, dict[str, Any]]:
         """The changed configuration, valid under the rules in force, and the settings that aren't part of it."""
         known = {field.name for field in dataclasses.fields(Configuration)}
         own = {key: value for key, value in settings.items() if key in known}
@@ -305,6 +305,21 @@ class Operations:
 
 def _put_settings(catalogue: Catalogue, rules: str | None, account: int | None) -> concurrency.AccountSettings:
     return concurrency.put_account_settings(catalogue.registry, rules_name=rules, concurrency=account)
+
+
+def limit_values(rules: Rules) -> dict[str, str]:
+    """What each limit that a sandbox holds comes to under these rules, by the limit's name there."""
+    return {
+        "memory": rules.memory_mb.range,
+        "cpu": f"1 vCPU per {rules.full_vcpu_mb:,} MB",
+        "timeout": rules.timeout_s.range,
+        "processes": f"{rules.processes:,} processes and threads",
+        "files": f"{rules.files:,}",
+        "tmp": rules.tmp_mb.range,
+        "connections": f"{rules.connections:,} outbound" if rules.connections is not None else "none stated",
+        "isolation": "its own files, processes and environment only",
+        "bandwidth": "in proportion to memory",
+    }
 
 
 def parse_arguments(payload: bytes) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdanb.executor.loop import READ, WRITE, Loop
-from lambdanb.model.wire import MessageReader, WireError, encode
-
-_READ_BYTES = 262144
+from lambdanb.model.wire import RECEIVE_BYTES, MessageReader, WireError, encode
 
 
 class Stream:
@@ -106,7 +104,7 @@ class Stream:
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data = self._sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return
         except OSError as error:

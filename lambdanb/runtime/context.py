@@ -38,8 +38,7 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
-        fields = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb")
-        fields += ("function_version", "invoked_function_arn", "client_context", "identity")
+        fields = [name for name in vars(self) if not name.startswith("_")]
         return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in fields)}])"
 
 

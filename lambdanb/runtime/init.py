@@ -26,13 +26,14 @@ from typing import Any, NoReturn
 
 from lambdanb.model import control
 from lambdanb.runtime import bootstrap
+from lambdanb.runtime.handler import Handler
 from lambdanb.runtime.measure import resident_kb
 from lambdanb.sandbox import child as sandbox
 from lambdanb.sandbox import syscalls, tree
 
 
 def run(
-    parent: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: bootstrap.Handler | None
+    parent: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Handler | None
 ) -> NoReturn:
     """Become an environment's init. `parent` is the zygote's own control socket, which has no place here."""
     parent.close()
@@ -54,7 +55,7 @@ def run(
 
 
 class _Init:
-    def __init__(self, sock: socket.socket, message: dict[str, Any], initialised: bootstrap.Handler | None) -> None:
+    def __init__(self, sock: socket.socket, message: dict[str, Any], initialised: Handler | None) -> None:
         self.control = sock
         self.message = message
         self.initialised = initialised
@@ -81,7 +82,8 @@ class _Init:
                     _end_all()
                     os._exit(0)
                 if asked.message["op"] == "start":
-                    self.start(*asked.descriptors[:2], asked.descriptors[2:])
+                    data_fd, log_fd, *limits = asked.descriptors
+                    self.start(data_fd, log_fd, limits)
                 else:
                     self.end()
 
@@ -128,7 +130,7 @@ def _runtime(
     data_fd: int,
     log_fd: int,
     limits: list[int],
-    initialised: bootstrap.Handler | None,
+    initialised: Handler | None,
 ) -> NoReturn:
     """The runtime process: standard streams, limits, then the function."""
     start = message["start"]

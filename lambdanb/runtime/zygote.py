@@ -20,7 +20,8 @@ import socket
 from typing import Any, NoReturn
 
 from lambdanb.model import control
-from lambdanb.runtime import bootstrap, init
+from lambdanb.runtime import init
+from lambdanb.runtime.handler import Handler
 from lambdanb.runtime.measure import resident_kb
 from lambdanb.sandbox import child as sandbox
 
@@ -52,7 +53,7 @@ def preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
-def serve(sock: socket.socket, initialised: bootstrap.Handler | None) -> NoReturn:
+def serve(sock: socket.socket, initialised: Handler | None) -> NoReturn:
     """Fork an environment for each request until the executor is gone."""
     # Environments are not waited for here: the executor learns of their end through their own sockets.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -69,7 +70,7 @@ def serve(sock: socket.socket, initialised: bootstrap.Handler | None) -> NoRetur
 
 
 def fork_environment(
-    sock: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: bootstrap.Handler | None
+    sock: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Handler | None
 ) -> None:
     """Fork an init, which builds its sandbox by itself. A failure to fork is told on the environment's socket."""
     own, _, _, *limits = descriptors

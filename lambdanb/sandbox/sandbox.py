@@ -351,7 +351,7 @@ class Sandbox:
         self._cpu_at_begin = self._read_cpu()
 
     def usage(self, max_rss_bytes: int = 0) -> tuple[int, int]:
-        """(Max Memory Used in bytes, CPU time in ns since `begin()`).
+        """(Max Memory Used in bytes, CPU time in ns since the last call, or `begin()`).
 
         Max Memory Used is the environment's so far, as AWS reports it for a reused environment; it counts the whole
         tree and leaves out /tmp and the page cache. `max_rss_bytes`: the runtime's own ru_maxrss, which catches what a
@@ -367,7 +367,8 @@ class Sandbox:
         else:
             held = self._load(watch_table.PEAK_BYTES)
         self._max_memory = max(self._max_memory, held, max_rss_bytes)
-        return self._max_memory, self._read_cpu() - self._cpu_at_begin
+        before, self._cpu_at_begin = self._cpu_at_begin, self._read_cpu()
+        return self._max_memory, self._cpu_at_begin - before
 
     def _cpu_ns(self) -> int:
         if not self._cpu_clock:
