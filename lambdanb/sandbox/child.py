@@ -76,5 +76,5 @@ def task_root(child: Mapping[str, Any]) -> str:
 
 
 def tmp_root(child: Mapping[str, Any]) -> str:
-    """The environment's /tmp: that path itself where it is a mount of its own, else the folder that TMPDIR must name."""
+    """The environment's /tmp: that path where it is a mount of its own, else the folder that TMPDIR must name."""
     return "/tmp" if child["namespaces"] else child["tmp_dir"] or "/tmp"

@@ -74,7 +74,7 @@ def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -
 
 @dataclass
 class _Place:
-    """Where a counted socket was when it connected."""
+    """Where a counted socket was when it connected: the thread, or process, and its descriptor."""
 
     pid: int
     fd: int
@@ -180,7 +180,7 @@ class ConnectionLimit:
             state = _state(place, inode)
             if state is None:
                 moved[inode] = place
-            elif state in (_TCP_CLOSED, _TCP_LISTEN):
+            elif state in (_TCP_CLOSED, _TCP_LISTEN) and not _is_running(place.pid):
                 del self._open[inode]
         if not moved:
             return
@@ -246,6 +246,15 @@ def _state(place: _Place, inode: int) -> int | None:
             return borrowed.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     except OSError:
         return None
+
+
+def _is_running(thread: int) -> bool:
+    """Whether a thread is not waiting for anything: one that was told to go on may not have got to its connect() yet."""
+    try:
+        with open(f"/proc/{thread}/syscall", "rb") as now:
+            return now.read(7) == b"running"
+    except OSError:
+        return False
 
 
 def _find(processes: Iterable[int], inodes: set[int]) -> dict[int, _Place]:

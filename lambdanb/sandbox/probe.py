@@ -61,7 +61,7 @@ def without_from_environment() -> frozenset[str]:
 
 
 def probe(without: frozenset[str] | None = None) -> Capabilities:
-    """Try everything, in some 50 ms; what fails is missing, with the reason. `without`: None means $LAMBDANB_WITHOUT."""
+    """Try everything, in 0.2 s; what fails is missing, with the reason. `without`: None means $LAMBDANB_WITHOUT."""
     if without is None:
         without = without_from_environment()
     reasons = {name: "done without, as LAMBDANB_WITHOUT asks" for name in without}
