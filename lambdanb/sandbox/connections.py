@@ -249,7 +249,7 @@ def _state(place: _Place, inode: int) -> int | None:
 
 
 def _is_running(thread: int) -> bool:
-    """Whether a thread is not waiting for anything: one that was told to go on may not have got to its connect() yet."""
+    """Whether a thread waits for nothing: one that was told to go on may not have got to its connect() yet."""
     try:
         with open(f"/proc/{thread}/syscall", "rb") as now:
             return now.read(7) == b"running"
