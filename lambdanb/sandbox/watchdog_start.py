@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,8 @@ class Watchdog:
         roots = [str(Path(lambdanb.__path__[0]).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(root for root in roots if root)}
         environment.pop("LAMBDANB_EXECUTOR", None)  # it must not be taken for one of the processes that it sweeps
+        # Blocked, and so inherited, because a signal may come before it gets to ignore them.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
         try:
             with open(self._log or os.devnull, "ab") as errors:
                 self._process = subprocess.Popen(
@@ -66,6 +69,7 @@ class Watchdog:
                     env=environment,
                 )
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(reader)
         for note in self._notes:
             self._write(note)

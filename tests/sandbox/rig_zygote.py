@@ -1,5 +1,6 @@
-"""A bare zygote for the tests of the sandbox: real inits and runtimes (lambdanb.sandbox.child), and a runtime that executes
-whatever source it is sent. Started by sandbox_rig.py with its control socket's descriptor as the argument."""
+"""A bare zygote for the tests of the sandbox: real inits and runtimes (lambdanb.sandbox.child), and a runtime that
+executes whatever source it is sent. Started by sandbox_rig.py with its control socket's descriptor as the
+argument."""
 
 import ctypes
 import json

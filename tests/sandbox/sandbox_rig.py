@@ -86,7 +86,8 @@ class Environment:
         self.runtime_pid = self.init_pid = 0
         self.sandbox.init_phase()
         with theirs:
-            self._hand_over(lambda fds: control.send(rig.control, {"child": self.sandbox.child}, [theirs.fileno(), *fds]))
+            message = {"child": self.sandbox.child}
+            self._hand_over(lambda fds: control.send(rig.control, message, [theirs.fileno(), *fds]))
         self._await_runtime()
 
     def restart(self) -> None:
@@ -125,7 +126,9 @@ class Environment:
         self.stream.flush()
 
     def receive(self) -> dict[str, Any]:
-        """The answer: result or error, wall_s, cpu_s, and as the sandbox sees it, memory_bytes and used_cpu_ns. Or Ended."""
+        """The answer: result or error, wall_s, cpu_s, and as the sandbox sees it, memory_bytes and used_cpu_ns. Or
+        Ended.
+        """
         try:
             line = self.stream.readline()
         except ConnectionResetError:

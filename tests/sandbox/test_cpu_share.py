@@ -31,12 +31,13 @@ def _share(answer: dict[str, Any]) -> float:
 
 
 def _within(wanted: float, measure: Callable[[], float]) -> None:
-    """Never more than the share, and no less either, at least when nothing else on the machine wants the processor."""
+    """Within 5 % of the share. Other processes of the machine may spoil an attempt; none may get away with much more.
+    """
     seen = []
     for _ in range(ATTEMPTS):
         seen.append(measure())
-        assert seen[-1] < wanted * 1.05, seen
-        if seen[-1] > wanted * 0.95:
+        assert seen[-1] < wanted * 1.15, seen
+        if wanted * 0.95 < seen[-1] < wanted * 1.05:
             return
     pytest.fail(f"wanted a share of {wanted:.4f}, had {seen}")
 
@@ -46,7 +47,7 @@ def _within(wanted: float, measure: Callable[[], float]) -> None:
 def test_a_spinning_handler_gets_its_share(rig: Rig, memory_mb: int) -> None:
     share = memory_mb / FULL_VCPU_MB
     environment = rig.environment(memory_mb=memory_mb, cpu_share=share)
-    _within(share, lambda: _share(environment.run(SPIN + "spin(2)")))
+    _within(share, lambda: _share(environment.run(SPIN + f"spin({3 if share < 0.1 else 1.5})")))
 
 
 def _tree(environment: Environment, source: str) -> float:
@@ -108,7 +109,7 @@ def test_the_bucket_pays_back_what_ran_over() -> None:
     bucket = TokenBucket(0.0, 0.0)
     now_s = cpu_s = 0.0
     share = 0.25
-    while now_s < 10:  # a tree that runs whenever it may, on two processors, watched by somebody who is always 3 ms late
+    while now_s < 10:  # a tree that runs whenever it may, on two CPUs, watched by somebody who is always 3 ms late
         wait_s = bucket.step(now_s, cpu_s, share, parallel=2) + 0.003
         now_s += wait_s
         cpu_s += 0.0 if bucket.stopped else 2 * wait_s

@@ -13,7 +13,8 @@ import pytest
 
 from lambdanb.sandbox import identity, tree
 
-# A subreaper with children, grandchildren, a child of a second thread and daemons; it tells their pids, then holds its peace.
+# A subreaper with children, grandchildren, a child of a second thread and daemons; it tells their pids, then holds
+# its peace.
 FAMILY = """
 import ctypes, os, signal, threading
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -112,6 +113,7 @@ def test_an_executor_id_tells_whether_it_lives() -> None:
     pid, started, namespace = own.split("-")
     assert not identity.is_dead(own)
     assert identity.is_dead(f"{pid}-{int(started) + 1}-{namespace}")
-    assert not identity.is_dead(f"{pid}-{int(started) + 1}-{int(namespace) + 1}"), "another PID namespace: can't be judged"
+    elsewhere = int(namespace) + 1  # in another PID namespace: can't be judged from here
+    assert not identity.is_dead(f"{pid}-{int(started) + 1}-{elsewhere}")
     for strange in ("", "x", "1-2", "a-b-c", "environment-1"):
         assert not identity.is_dead(strange)

@@ -77,7 +77,8 @@ def test_what_fits_passes_and_is_measured(rig: Rig) -> None:
 def test_two_children_are_measured_together(rig: Rig) -> None:
     environment = rig.environment(memory_mb=256)
     alone = environment.run("result = 1")["memory_bytes"]
-    # The children hold their memory until the watchdog, which looks every 10 ms and exactly every 50, must have seen it.
+    # The children hold their memory until the watchdog, which looks every 10 ms and exactly every 50, must have seen
+    # it.
     answer = environment.run("""
 import os, time
 reader, writer = os.pipe()
