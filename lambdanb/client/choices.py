@@ -1,4 +1,4 @@
-"""Errors that name the choices: an unknown option, subcommand, function, version or alias, and what was probably meant."""
+"""Errors that name the choices: an unknown option, subcommand, function, version, alias; what was perhaps meant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def unknown(kind: str, word: str, choices: Iterable[str]) -> str:
         text += f"; did you mean {close[0]}?"
     if not known:
         return f"{text}; there is none at all."
-    named = ", ".join(known[:_MOST_NAMED]) + (f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else "")
+    named = ", ".join(known[:_MOST_NAMED]) + (
+        f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    )
     return f"{text}{' There are: ' if close else '; there are: '}{named}."
 
 

@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         known, extra = self.parse_known_args(list(words))
         for word in extra:
             if word.startswith("-"):
-                self.error(unknown(f"option of {self.prog} called", word.split("=")[0], self.options()))
+                raise UsageProblem(unknown(f"option of {self.prog} called", word.split("=")[0], self.options()))
             self.error(f"{self.prog} has no use for {word!r}.")
         return vars(known)
 
@@ -59,10 +59,21 @@ class Parser(argparse.ArgumentParser):
 def add_settings(parser: Parser) -> None:
     """Give a parser an option for every setting of a function."""
     add = parser.add_argument_group("settings").add_argument
-    add("--memory", type=int, metavar="MB", help="memory, 128 to 10,240 MB (2014: to 1,024); CPU comes with it: 1,769 MB is one vCPU")
+    add(
+        "--memory",
+        type=int,
+        metavar="MB",
+        help="memory, 128 to 10,240 MB (2014: to 1,024); CPU comes with it: 1,769 MB is one vCPU",
+    )
     add("--timeout", type=int, metavar="S", help="seconds after which an invocation is ended, 1 to 900 (2014: to 60)")
     add("--tmp", type=int, metavar="MB", help="size of /tmp, 512 to 10,240 MB (2014: 512)")
-    add("--env", dest="environment", action=_Variables, metavar="NAME=VALUE", help="an environment variable; may be repeated")
+    add(
+        "--env",
+        dest="environment",
+        action=_Variables,
+        metavar="NAME=VALUE",
+        help="an environment variable; may be repeated",
+    )
     add("--handler", metavar="MODULE.FUNCTION", help="what is called; lambda_function.lambda_handler by default")
     add("--runtime", metavar="NAME", help="such as python3.13; that of the notebook by default")
     add("--role", metavar="ARN", help="execution role")
@@ -117,7 +128,7 @@ def _keep_alive(text: str) -> float | dict[str, Any]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     raise argparse.ArgumentTypeError(
-        f"{text!r} is neither seconds nor a distribution such as '{{\"law\": \"exponential\", \"mean_s\": 600}}'"
+        f'{text!r} is neither seconds nor a distribution such as \'{{"law": "exponential", "mean_s": 600}}\''
     )
 
 
@@ -141,5 +152,3 @@ def weight(text: str) -> tuple[str, float]:
         return version, float(share)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not VERSION=SHARE, as in 2=0.1") from None
-
-

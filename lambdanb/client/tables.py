@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ class Table:
 
     title: str
     headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     notes: list[str] = field(default_factory=list)
     empty: str = "nothing"
 
@@ -22,7 +23,7 @@ class Table:
         """The table for a terminal, columns aligned."""
         lines = [self.title] if self.title else []
         if self.rows:
-            cells = [self.headers, *self.rows] if any(self.headers) else self.rows
+            cells = [*([self.headers] if any(self.headers) else []), *self.rows]
             widths = [max(len(row[i]) for row in cells) for i in range(len(self.headers))]
             for row in cells:
                 lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -125,7 +126,7 @@ def environments_text(environments: dict[str, int]) -> str:
 
 def _version_text(described: dict[str, Any]) -> str:
     published = [version for version in described["versions"] if version != "$LATEST"]
-    text = described["version"] + (f" (published: {', '.join(published)})" if published else "")
+    text = str(described["version"]) + (f" (published: {', '.join(published)})" if published else "")
     for alias in described["aliases"]:
         shares = "".join(f", {share:.0%} to {version}" for version, share in alias["weights"].items())
         text += f"; alias {alias['name']} -> {alias['version']}{shares}"
@@ -135,5 +136,7 @@ def _version_text(described: dict[str, Any]) -> str:
 def _concurrency_text(described: dict[str, Any]) -> str:
     reserved = described["reserved_concurrency"]
     parts = [] if reserved is None else [f"{reserved} reserved"]
-    parts += [f"{count} provisioned for {qualifier}" for qualifier, count in described["provisioned_concurrency"].items()]
+    parts += [
+        f"{count} provisioned for {qualifier}" for qualifier, count in described["provisioned_concurrency"].items()
+    ]
     return ", ".join(parts)
