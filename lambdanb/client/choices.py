@@ -11,6 +11,10 @@ from lambdanb.client.function import Function
 _MOST_NAMED = 30
 
 
+class NotFound(Exception):
+    """There is no such function, version or alias. The message names those there are."""
+
+
 def unknown(kind: str, word: str, choices: Iterable[str]) -> str:
     """A sentence or two on a word that is none of the choices, with the closest one."""
     known = list(choices)
@@ -41,7 +45,7 @@ def function_unknown(name: str, qualifier: str | None = None) -> str | None:
 def find(text: str) -> Function:
     """The function that a text names as AWS does: `name`, `name:version`, `name:alias`, or an ARN.
 
-    Raises LookupError that names the functions, or the function's versions and aliases.
+    Raises NotFound, which names the functions, or the function's versions and aliases.
     """
     from lambdanb.model.names import split_qualifier
 
@@ -51,5 +55,5 @@ def find(text: str) -> Function:
         name, qualifier = text, None
     problem = function_unknown(name, qualifier)
     if problem is not None:
-        raise LookupError(problem)
+        raise NotFound(problem)
     return Function(name, qualifier)

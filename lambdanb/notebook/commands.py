@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lambdanb.client.choices import find, unknown
+from lambdanb.client.choices import NotFound, find, unknown
 from lambdanb.client.connection import Executor
 from lambdanb.client.deploy import describe_functions
 from lambdanb.client.follow import follow
@@ -94,7 +94,7 @@ def _evaluate(expression: str, shell: InteractiveShell) -> Any:
 def _function(options: Options) -> Function:
     try:
         return find(options["name"])
-    except LookupError as error:
+    except NotFound as error:
         raise UsageProblem(str(error)) from None
 
 
