@@ -38,49 +38,36 @@ them.
 
 _prepared: dict[str, Any] | None = None
 """The root that this process has laid out for its children."""
+_apart = False
+"""Whether this process has moved into namespaces of its own to do so."""
 _inside = False
-"""Whether this process stands in an environment's sandbox already: then it is a template's, and the code is at
-/var/task.
-"""
+"""Whether this process stands in a sandbox already: then it is a template, and the code is at /var/task."""
 _ids = (0, 0)
 """User and group as they are in any of these namespaces; not to be asked for before they are mapped."""
 
 
 def prepare(child: Mapping[str, Any]) -> None:
-    """In the zygote, once: namespaces of its own, and in them the root that child["root"] lists. Raises OSError."""
-    global _prepared, _ids
+    """In the zygote: namespaces of its own, once, and in them the root that child["root"] lists. Raises OSError."""
+    global _prepared, _ids, _apart
     root = child["root"]
     if root == _prepared:
         return
-    if _prepared is None:
+    if not _apart:
         _ids = os.geteuid(), os.getegid()
         sys_.unshare(_OUTER)
         _map_user(first=True)
-        sys_.mount(None, "/", None, sys_.MS_REC | sys_.MS_PRIVATE)
-    else:
-        os.chdir("/")
-        sys_.umount(root["at"], sys_.MNT_DETACH)
-        _prepared = None
-    before = os.getcwd()
-    mask = os.umask(0o022)
-    sys_.mount("tmpfs", root["at"], "tmpfs", _PLAIN, "size=1m,mode=755")
-    os.chdir(root["at"])
-    for path in root["folders"]:
-        os.mkdir(path[1:], 0o755)
-    for path in root["files"]:
-        os.close(os.open(path[1:], os.O_CREAT | os.O_WRONLY, 0o644))
-    for target, path in root["links"]:
-        os.symlink(target, path[1:])
-    outer_proc = [] if child["fresh_proc"] else ["/proc"]
-    read_only = [*root["binds"], *(outer_proc if _ids[0] == 0 else [])]  # why root's: see `_mount_proc`
-    for path in read_only:
-        _bind(path)
-    _make_read_only(".", read_only, recursive=child["recursive_readonly"])
-    for path in outer_proc:
-        if path not in read_only:
-            _bind(path)
-    os.chdir(before)
-    os.umask(mask)
+        _apart = True
+    before, mask = os.getcwd(), os.umask(0o022)
+    try:
+        if _prepared is not None:
+            sys_.umount(_prepared["at"], sys_.MNT_DETACH)
+            _prepared = None
+        sys_.mount("tmpfs", root["at"], "tmpfs", _PLAIN, "size=1m,mode=755")
+        os.chdir(root["at"])
+        _lay_out(root, outer_proc=not child["fresh_proc"], recursive=child["recursive_readonly"])
+    finally:
+        os.chdir(before)
+        os.umask(mask)
     _prepared = root
 
 
@@ -95,7 +82,7 @@ def enter(child: Mapping[str, Any]) -> None:
 
     Raises OSError naming the mount that failed. Privileges are still held: see `drop_privileges`.
     """
-    global _inside, _prepared
+    global _inside, _apart, _prepared
     root, recursive = child["root"], child["recursive_readonly"]
     _map_user(first=False)
     # What is inherited is locked in its place; a copy can become the root.
@@ -119,7 +106,7 @@ def enter(child: Mapping[str, Any]) -> None:
     sys_.pivot_root(".", ".")  # the old root now lies over the new one, and is taken off
     sys_.umount(".", sys_.MNT_DETACH)
     os.chdir(TASK)
-    _inside, _prepared = True, None
+    _inside, _apart, _prepared = True, False, None
 
 
 def drop_privileges(*, keep_mapping: bool) -> None:
@@ -136,6 +123,26 @@ def drop_privileges(*, keep_mapping: bool) -> None:
         sys_.set_capabilities(sys_.CAP_SETFCAP)
     else:
         sys_.set_capabilities()
+
+
+def _lay_out(root: Mapping[str, Any], *, outer_proc: bool, recursive: bool) -> None:
+    """Fill the working folder, an empty tmpfs, with what all environments see."""
+    for path in root["folders"]:
+        os.mkdir(path[1:], 0o755)
+    for path in root["files"]:
+        os.close(os.open(path[1:], os.O_CREAT | os.O_WRONLY, 0o644))
+    for target, path in root["links"]:
+        os.symlink(target, path[1:])
+    proc = ["/proc"] if outer_proc else []
+    read_only = [*root["binds"], *(proc if _ids[0] == 0 else [])]  # why root's: see `_mount_proc`
+    for path in read_only:
+        _bind(path)
+    # The rest of the zygote's view follows the machine's: a disk that is unmounted there is not held here.
+    sys_.mount(None, ".", None, sys_.MS_REC | sys_.MS_PRIVATE)
+    _make_read_only(".", read_only, recursive=recursive)
+    for path in proc:
+        if path not in read_only:
+            _bind(path)
 
 
 def _map_user(*, first: bool) -> None:

@@ -94,3 +94,19 @@ print(made)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert output.split() == ["19", "49"]
+
+
+def test_one_zygote_lays_out_another_root_for_other_readables(capable, sandboxed) -> None:
+    capabilities = capable(needs="namespaces")
+    base = sandboxed.instructions(capabilities, template=True)["root"]["binds"]
+    # The second may not read what is bound into /etc: its mount points stay empty.
+    inners = [sandboxed.instructions(capabilities) for _ in range(3)]
+    inners[1]["root"] = inners[1]["root"] | {"binds": [path for path in base if not path.startswith("/etc/")]}
+    code = "import os; print(os.path.getsize('/etc/passwd') > 0)"
+    process = sandboxed.start(
+        sandboxed.instructions(capabilities, template=True),
+        f"INNERS, CODE = {json.dumps(inners)!r}, {code!r}\n" + TEMPLATE,
+    )
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert output.split() == ["True", "False", "True"]
