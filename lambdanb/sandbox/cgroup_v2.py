@@ -139,6 +139,7 @@ class V2Group:
             return 0
 
     def kill(self, spare: frozenset[int] = frozenset()) -> bool:
+        self._share = None  # as kill_members leaves it
         return kill_members(self._folder)
 
     def remove(self) -> bool:
@@ -164,6 +165,12 @@ def memory_now(folder: str) -> MemoryNow:
     return MemoryNow(held=stat["anon"] + stat["shmem"], file=stat["inactive_file"] + stat["active_file"])
 
 
+def lift_cpu(folder: str) -> None:
+    """Give a group all the CPU: a throttled tree would take many periods to die."""
+    with contextlib.suppress(OSError):
+        write_file(folder + "/cpu.max", "max")
+
+
 def kill_members(folder: str) -> bool:
     """Kill all in the group, at once where there is cgroup.kill (Linux 5.14); True when nothing in it runs."""
     try:
@@ -174,6 +181,7 @@ def kill_members(folder: str) -> bool:
     running = [pid for pid in running if pid > 0 and is_alive(pid)]
     if not running:
         return True
+    lift_cpu(folder)
     try:
         write_file(folder + "/cgroup.kill", "1")
     except OSError:

@@ -41,9 +41,11 @@ class TokenBucket:
         before_s = full_s if self._tokens_s is None else self._tokens_s
         tokens_s = min(full_s, before_s + (now_s - self._now_s) * share) - (cpu_s - self._cpu_s)
         self._tokens_s, self._now_s, self._cpu_s = tokens_s, now_s, cpu_s
-        self.stopped = tokens_s <= 0
+        # Once stopped, wait until half a bucket is there: a turn of less would go to whoever comes first in the tree.
+        enough_s = full_s / 2 if self.stopped else 0.0
+        self.stopped = tokens_s <= enough_s
         if self.stopped:
-            return -tokens_s / share + 0.0005
+            return (full_s / 2 - tokens_s) / share + 0.0002
         return max(0.0005, min(tokens_s / parallel, PERIOD_S / 4))
 
 

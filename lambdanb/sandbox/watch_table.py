@@ -186,9 +186,7 @@ class WatchTable:
     def processes(self) -> list[tuple[int, int]]:
         """All (pid, start time) noted."""
         first = _PROCESSES_AT // 8
-        return [
-            (self.words[at], self.words[at + 1]) for at in range(first, first + PROCESSES * 2, 2) if self.words[at]
-        ]
+        return [(self.words[at], self.words[at + 1]) for at in range(first, first + PROCESSES * 2, 2) if self.words[at]]
 
 
 def create_memory() -> int:

@@ -11,7 +11,7 @@ import os
 import signal
 from typing import Final, Protocol
 
-from lambdanb.sandbox import cgroup_v1, memory_watch, tmp_quota, tree
+from lambdanb.sandbox import cgroup_v1, cgroup_v2, memory_watch, tmp_quota, tree
 from lambdanb.sandbox import watch_table as table_words
 from lambdanb.sandbox.cgroup_memory import CgroupMemory
 from lambdanb.sandbox.cpu_share import TokenBucket, TreeClock
@@ -58,6 +58,7 @@ class Watched:
         self._clock.resume_at(self._load(table_words.CPU_NS), self._pids)
         self._bucket: TokenBucket | None = None
         self._stopped: list[int] = []
+        self._turn = 0
         # A runtime that starts with /tmp too full is let be until it has cleared it: else none could ever start again.
         self._was_over_tmp = self._load(table_words.OVER_TMP) != 0
         self._tmp_folder = f"{place.directory}/{table.environment_id(slot)}"
@@ -142,7 +143,10 @@ class Watched:
         self.due_s = min(self.due_s, now_s + (wait_s if self._bucket.stopped else min(wait_s, CPU_LOOK_S)))
 
     def _go_on(self) -> None:
-        tree.send_signal(self._stopped, signal.SIGCONT)
+        # Another one first each time, so that none starves at the end of the line.
+        self._turn += 1
+        first = self._turn % (len(self._stopped) or 1)
+        tree.send_signal(self._stopped[first:] + self._stopped[:first], signal.SIGCONT)
         self._stopped = []
 
     # Memory ----------------------------------------------------------------------------------------------------------
@@ -205,6 +209,10 @@ class Watched:
 
     def _end(self) -> None:
         """Kill the runtime and all that it started, once; the rest is init's."""
+        if "unified" in self._folders:
+            cgroup_v2.lift_cpu(self._folders["unified"])
+        else:
+            cgroup_v1.lift_cpu(self._folders)
         found = tree.descendants(self.init_pid) if self.init_pid else tree.descendants(self.runtime_pid)
         found += [pid for folder in set(self._folders.values()) for pid in cgroup_v1.members(folder)]
         tree.send_signal(dict.fromkeys([*found, self.runtime_pid]), signal.SIGKILL)
@@ -220,5 +228,3 @@ class Watched:
         if self.memory is not None:
             self.memory.close()
             self.memory = None
-
-

@@ -31,8 +31,7 @@ def _share(answer: dict[str, Any]) -> float:
 
 
 def _within(wanted: float, measure: Callable[[], float]) -> None:
-    """Within 5 % of the share. Other processes of the machine may spoil an attempt; none may get away with much more.
-    """
+    """Within 5 % of the share. Other processes may spoil an attempt; none gets away with much more."""
     seen = []
     for _ in range(ATTEMPTS):
         seen.append(measure())

@@ -198,6 +198,25 @@ while True: pass
         environment.sandbox.idle()
 
 
+@pytest.mark.limits
+def test_a_throttled_tree_ends_as_fast_as_any() -> None:
+    """A process needs CPU to die. Under a quota of 7 % four spinning ones would take 100 ms and more."""
+    with running_rig() as rig:
+        taken_s = []
+        for _ in range(5):
+            environment = rig.environment(cpu_share=128 / 1769)
+            environment.run("import os, time\nchildren = [os.fork() for _ in range(2)]\nuntil = time.time() + 0.2\n"
+                            "while time.time() < until or 0 in children: pass")  # fmt: skip
+            environment.send("while True: pass")
+            environment.sandbox.ending()
+            started = time.monotonic()
+            os.kill(environment.runtime_pid, signal.SIGKILL)
+            with pytest.raises(Ended):
+                environment.receive()
+            taken_s.append(time.monotonic() - started)
+        assert min(taken_s) < 0.05, taken_s
+
+
 def test_kill_ends_all_but_init() -> None:
     with running_rig() as rig:
         environment = rig.environment()
