@@ -108,10 +108,7 @@ class Watched:
             self._look_at_cpu(now_s)
 
     def _scan(self) -> None:
-        if self.init_pid:
-            self._pids = tree.descendants(self.init_pid)
-        else:
-            self._pids = [self.runtime_pid, *tree.descendants(self.runtime_pid)]
+        self._pids = self._tree()
         self._threads = sum(map(tree.thread_count, self._pids))
         if self._watch & table_words.WATCH_CPU:
             self._clock.count_ended([*self._pids, self.init_pid] if self.init_pid else self._pids)
@@ -134,13 +131,26 @@ class Watched:
             self._bucket = TokenBucket(now_s, cpu_s)
         was_stopped = self._bucket.stopped
         wait_s = self._bucket.step(now_s, cpu_s, ppm / 1e6, min(self._threads, _CPUS) or 1)
-        if self._bucket.stopped and not was_stopped:
-            self._pids = tree.descendants(self.init_pid) if self.init_pid else self._pids
-            self._stopped = self._pids
-            tree.send_signal(self._stopped, signal.SIGSTOP)
+        if self._bucket.stopped:
+            self._stop()
         elif was_stopped and not self._bucket.stopped:
             self._go_on()
         self.due_s = min(self.due_s, now_s + (wait_s if self._bucket.stopped else min(wait_s, CPU_LOOK_S)))
+
+    def _stop(self) -> None:
+        """Stop all, and those too that were born while the others were being stopped; at each look until they go on."""
+        for _ in range(4):
+            self._pids = self._tree()
+            fresh = [pid for pid in self._pids if pid not in self._stopped]
+            if not fresh:
+                return
+            tree.send_signal(fresh, signal.SIGSTOP)
+            self._stopped += fresh
+
+    def _tree(self) -> list[int]:
+        if self.init_pid:
+            return tree.descendants(self.init_pid)
+        return [self.runtime_pid, *tree.descendants(self.runtime_pid)]
 
     def _go_on(self) -> None:
         # Another one first each time, so that none starves at the end of the line.
@@ -213,7 +223,7 @@ class Watched:
             cgroup_v2.lift_cpu(self._folders["unified"])
         else:
             cgroup_v1.lift_cpu(self._folders)
-        found = tree.descendants(self.init_pid) if self.init_pid else tree.descendants(self.runtime_pid)
+        found = self._tree()
         found += [pid for folder in set(self._folders.values()) for pid in cgroup_v1.members(folder)]
         tree.send_signal(dict.fromkeys([*found, self.runtime_pid]), signal.SIGKILL)
 
