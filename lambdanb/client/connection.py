@@ -15,6 +15,7 @@ import os
 import select
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar
@@ -66,13 +67,13 @@ class Executor:
         _, payload = self.call({"op": op}, json.dumps(arguments).encode())
         return json.loads(payload)
 
-    def submit(self, header: dict[str, Any], payload: bytes) -> Future[Answer]:
-        """Send a request; the Future gets its answer. Its callbacks run in the reading thread."""
+    def submit(self, header: dict[str, Any], payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
+        """Send a request; the Future gets what `read` makes of the answer, or raises. Both run in the reading thread."""
         with self._lock:
             if self._pipeline is None or self._pipeline.ended:
                 self._pipeline = _Pipeline(connect(self.home))
             pipeline = self._pipeline
-        return pipeline.submit(header, payload)
+        return pipeline.submit(header, payload, read)
 
     def close(self) -> None:
         """Hang up. The executor ends when its last client has; the next call connects again."""
@@ -146,17 +147,17 @@ class _Pipeline:
     def __init__(self, sock: socket.socket) -> None:
         self.ended = False
         self._socket = sock
-        self._pending: dict[int, tuple[dict[str, Any], Future[Answer]]] = {}
+        self._pending: dict[int, tuple[dict[str, Any], Future[Any], Callable[[Answer], Any]]] = {}
         self._sending = threading.Lock()
         self._n = 0
         threading.Thread(target=self._read, name="lambdanb-futures", daemon=True).start()
 
-    def submit(self, header: dict[str, Any], payload: bytes) -> Future[Answer]:
-        future: Future[Answer] = Future()
+    def submit(self, header: dict[str, Any], payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
         with self._sending:
             self._n += 1
             n = header["n"] = self._n
-            self._pending[n] = (header, future)
+            self._pending[n] = (header, future, read)
             try:
                 self._socket.sendall(wire.encode(header, payload))
             except OSError:
@@ -179,26 +180,27 @@ class _Pipeline:
             if not data:
                 break
             for header, payload in reader.feed(data):
-                _, future = self._pending.pop(header["n"])
-                _settle(future, (header, payload))
+                _, future, read = self._pending.pop(header["n"])
+                _settle(future, read, (header, payload))
         self.ended = True
         with self._sending:
             pending, self._pending = self._pending, {}
             self._socket.close()
-        for header, future in pending.values():
+        for header, future, _ in pending.values():
             if future.set_running_or_notify_cancel():
                 future.set_exception(lost(header, sent=True))
 
 
-def _settle(future: Future[Answer], answer: Answer) -> None:
-    """Give the Future its answer; one that was cancelled is left alone."""
+def _settle(future: Future[Any], read: Callable[[Answer], Any], answer: Answer) -> None:
+    """Give the Future what comes of its answer; one that was cancelled is left alone."""
     if not future.set_running_or_notify_cancel():
         return
-    refused = answer[0].get("refused")
-    if refused is not None:
-        future.set_exception(from_wire(refused))
+    try:
+        result = read(checked(answer))
+    except Exception as error:
+        future.set_exception(error)
     else:
-        future.set_result(answer)
+        future.set_result(result)
 
 
 def lost(header: dict[str, Any], *, sent: bool) -> ExecutorLost:

@@ -63,12 +63,7 @@ class Function:
         Raises FunctionError when the function failed, TooManyRequestsException when it was throttled, and ExecutorLost
         when the executor went away meanwhile.
         """
-        header, payload = self._executor.call(self._request("sync"), encode_event(event))
-        if header.get("error") is None:
-            return json.loads(payload)
-        raise FunctionError.from_payload(
-            payload, request_id=header["request_id"], log=header.get("log", ""), function=self.name
-        )
+        return self._result(self._executor.call(self._request("sync"), encode_event(event)))
 
     def invoke(
         self,
@@ -92,11 +87,7 @@ class Function:
 
     def submit(self, event: Any = None) -> Future[Any]:
         """Invoke and get a Future of what `self(event)` would give or raise."""
-        answered = self._executor.submit(self._request("sync"), encode_event(event))
-        result: Future[Any] = Future()
-        result.set_running_or_notify_cancel()
-        answered.add_done_callback(lambda answer: self._settle(result, answer))
-        return result
+        return self._executor.submit(self._request("sync"), encode_event(event), self._result)
 
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
@@ -174,23 +165,13 @@ class Function:
     def _request(self, mode: Mode) -> dict[str, Any]:
         return {"op": "invoke", "name": self.name, "qualifier": self.qualifier, "mode": mode}
 
-    def _settle(self, result: Future[Any], answered: Future[Answer]) -> None:
-        error = answered.exception()
-        if error is not None:
-            result.set_exception(error)
-            return
-        header, payload = answered.result()
-        try:
-            if header.get("error") is None:
-                result.set_result(json.loads(payload))
-            else:
-                result.set_exception(
-                    FunctionError.from_payload(
-                        payload, request_id=header["request_id"], log=header.get("log", ""), function=self.name
-                    )
-                )
-        except ValueError as undecodable:
-            result.set_exception(undecodable)
+    def _result(self, answer: Answer) -> Any:
+        header, payload = answer
+        if header.get("error") is None:
+            return json.loads(payload)
+        raise FunctionError.from_payload(
+            payload, request_id=header["request_id"], log=header.get("log", ""), function=self.name
+        )
 
 
 _encoder = json.JSONEncoder()

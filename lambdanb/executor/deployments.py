@@ -46,6 +46,8 @@ class Deployment:
     def __post_init__(self) -> None:
         rules = self.rules
         self.name = self.configuration.function_name
+        kept_s = self.configuration.keep_alive_s
+        self.fixed_keep_alive_s = float(kept_s) if isinstance(kept_s, (int, float)) else None
         self.arn = function_arn(self.name, None if self.version == "$LATEST" else self.version)
         self.payload_limits = PayloadLimits(rules.payload_bytes, rules.response_bytes, rules.response_bytes + 1048576)
 

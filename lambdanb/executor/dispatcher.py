@@ -6,6 +6,7 @@ that is started for it. However the environment behaves, `Invocation.done` is ca
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from lambdanb.model import function_errors
 from lambdanb.model.billing import billed_ms, invocation_cost
 from lambdanb.model.errors import TooManyRequestsException
 from lambdanb.model.records import Record, Report, end_line, start_line
+from lambdanb.model.wire import encode_raw
 
 
 class Dispatcher:
@@ -121,6 +123,8 @@ class Dispatcher:
     def lost(self, environment: Environment, why: str) -> None:
         """The environment is gone altogether."""
         invocation = environment.invocation
+        if not environment.heard_of and self._launch_again(environment):
+            return
         if invocation is not None:
             if invocation.started_s == 0.0:
                 self._begin_late(environment)
@@ -139,18 +143,28 @@ class Dispatcher:
         deployment = environment.deployment
         timeout_s = deployment.configuration.timeout_s
         invocation.started_s = now_s
-        environment.log.begin(invocation.request_id, keep=invocation.keep_log)
-        environment.log.line(start_line(invocation.request_id, deployment.version).encode() + b"\n")
-        header = {
-            "id": invocation.request_id,
-            "deadline_ms": int((time.time() + timeout_s) * 1000),
-            "arn": invocation.arn,
-        }
+        environment.log.begin(
+            invocation.request_id, start_line(invocation.request_id, deployment.version), keep=invocation.keep_log
+        )
+        deadline_ms = int((time.time() + timeout_s) * 1000)
+        # An id, a number and an ARN need no escaping.
+        head = f'{{"id":"{invocation.request_id}","deadline_ms":{deadline_ms},"arn":"{invocation.arn}"'
         if invocation.client_context is not None:
-            header["context"] = invocation.client_context
+            head += f',"context":{json.dumps(invocation.client_context)}'
         if invocation.trace is not None:
-            header["trace"] = invocation.trace
-        environment.run(invocation, header, invocation.payload, now_s + timeout_s)
+            head += f',"trace":{json.dumps(invocation.trace)}'
+        message = encode_raw((head + "}").encode(), invocation.payload)
+        environment.run(invocation, message, now_s + timeout_s)
+
+    def _launch_again(self, environment: Environment) -> bool:
+        """The zygote died before it had forked this environment: nothing of the function ran, so try another."""
+        self.fleet.retire(environment)
+        try:
+            another = self.fleet.launch(environment.deployment, time.monotonic(), provisioned=environment.provisioned)
+        except TooManyRequestsException:
+            return False
+        another.invocation = environment.invocation
+        return True
 
     def _begin_late(self, environment: Environment) -> None:
         """Init came to nothing, so the event was never given to the function: its log still gets START."""
@@ -159,8 +173,11 @@ class Dispatcher:
         now_s = time.monotonic()
         environment.init_ms = (now_s - environment.started_s) * 1e3
         invocation.started_s = now_s
-        environment.log.begin(invocation.request_id, keep=invocation.keep_log)
-        environment.log.line(start_line(invocation.request_id, environment.deployment.version).encode() + b"\n")
+        environment.log.begin(
+            invocation.request_id,
+            start_line(invocation.request_id, environment.deployment.version),
+            keep=invocation.keep_log,
+        )
 
     def _finish(
         self,
@@ -206,7 +223,6 @@ class Dispatcher:
             invocation_cost(billed, configuration.memory_mb, rules, configuration.tmp_mb, configuration.architecture),
         )
         self.records.add(record)
-        environment.log.complete()
         report = Report(
             invocation.request_id,
             duration_ms,
@@ -217,8 +233,7 @@ class Dispatcher:
             status=None if status in ("ok", "error") else ("timeout" if status == "timeout" else "error"),
             error_type=error_type if status == "crashed" else None,
         )
-        environment.log.line(f"{end_line(invocation.request_id)}\n{report.line()}\n".encode())
-        log = environment.log.end()
+        log = environment.log.end(f"{end_line(invocation.request_id)}\n{report.line()}\n")
         self.placement.leave(deployment.name)
         self.under_way -= 1
         self.on_write()

@@ -83,6 +83,7 @@ class Environment:
         self.last_used_s = 0.0
         self.log_stream = log_stream_name(deployment.version, environment_id, int(time.time() * 1000))
         self.init_pid: int | None = None
+        self.heard_of = False
         self.provisioned = False
         self.expires_s = 0.0
         self.expiry: Timer | None = None
@@ -117,24 +118,18 @@ class Environment:
         self.sandbox.init_phase()
         self._hand_over(lambda given: control.send(control_socket, {"op": "start"}, given))
 
-    def run(self, invocation: Invocation, header: dict[str, Any], payload: bytes, deadline_s: float) -> None:
-        """Give the environment, which is idle, an event. `deadline_s` is on the monotonic clock."""
+    def run(self, invocation: Invocation, message: bytes, deadline_s: float) -> None:
+        """Give the environment, which is idle, an encoded event. `deadline_s` is on the monotonic clock."""
         assert self.state == "idle" and self._data is not None
         self.state = "busy"
         self.invocation = invocation
-        self._deadline_s = deadline_s
-        if self._deadline_timer is None:
-            self._deadline_timer = self.loop.call_at(deadline_s, self._check_deadline)
+        self._watch_deadline(deadline_s)
         self.sandbox.busy()
-        self._data.send(header, payload)
+        self._data.send(message)
 
     def limit_init(self, timeout_s: float) -> None:
         """End the runtime when init isn't done within `timeout_s` from now."""
-        self._deadline_s = time.monotonic() + timeout_s
-        if self._deadline_timer is None or self._deadline_timer.due_s > self._deadline_s:
-            if self._deadline_timer is not None:
-                self._deadline_timer.cancel()
-            self._deadline_timer = self.loop.call_at(self._deadline_s, self._check_deadline)
+        self._watch_deadline(time.monotonic() + timeout_s)
 
     def end(self, ending: Ending) -> None:
         """End the runtime and everything it started; `ended` is told when it is done."""
@@ -213,6 +208,7 @@ class Environment:
         if heard is None:
             self._lose("its init process ended")
             return
+        self.heard_of = True
         event = heard.message.get("event")
         if event == "init":
             self.init_pid = heard.pid
@@ -283,6 +279,16 @@ class Environment:
         if not ending.timed_out and self.sandbox.out_of_memory:
             ending = Ending(status, out_of_memory=True)
         self.owner.ended(self, ending)
+
+    def _watch_deadline(self, deadline_s: float) -> None:
+        """One timer an environment: it is moved only to come earlier, else it looks again when it comes due."""
+        self._deadline_s = deadline_s
+        timer = self._deadline_timer
+        if timer is not None and timer.due_s <= deadline_s:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._deadline_timer = self.loop.call_at(deadline_s, self._check_deadline)
 
     def _check_deadline(self) -> None:
         self._deadline_timer = None

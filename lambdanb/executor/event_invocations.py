@@ -63,9 +63,16 @@ class EventInvocations:
             self._pumping = True
             self._loop.at_end_of_round(self._pump)
 
+    def forget_finished(self) -> None:
+        """Delete the events that are finished. Call it when their logs and records are on disk: what an event did must
+        be known before the event is forgotten. If the executor dies in between it runs again. Raises StoreUnusable.
+        """
+        if self._finished:
+            self._queue.done(self._finished)
+            self._finished = []
+
     def close(self) -> None:
-        """Write what is finished. Events still under way become due again at the next start."""
-        self._forget_finished()
+        """Events still under way become due again at the next start."""
         self._queue.close()
 
     def _on_room(self) -> None:
@@ -87,7 +94,6 @@ class EventInvocations:
     def _pump(self) -> None:
         self._pumping = False
         try:
-            self._forget_finished()
             if self.under_way < MOST_UNDER_WAY:
                 self._claim()
             self._wait_for_next()
@@ -111,7 +117,7 @@ class EventInvocations:
         try:
             deployment = self._resolve(event.function, event.qualifier)
         except ResourceNotFoundException:
-            self._finished.append(event.id)
+            self._finished_with(event)
             return
         configuration = deployment.configuration
         age_s = time.time() - event.enqueued_ms / 1000
@@ -163,7 +169,7 @@ class EventInvocations:
         self, event: Event, destination: str | None, deployment: Deployment, condition: str, outcome: Outcome | None
     ) -> None:
         if destination is None:
-            self._finished.append(event.id)
+            self._finished_with(event)
             return
         function, qualifier = split_qualifier(destination)
         onward = NewEvent(
@@ -175,12 +181,11 @@ class EventInvocations:
             deployment.configuration.maximum_event_age_s,
             trigger="destination",
         )
-        self.accept(onward, lambda refusal: self._finished.append(event.id) if refusal is None else None)
+        self.accept(onward, lambda refusal: self._finished_with(event) if refusal is None else None)
 
-    def _forget_finished(self) -> None:
-        if self._finished:
-            self._queue.done(self._finished)
-            self._finished = []
+    def _finished_with(self, event: Event) -> None:
+        self._finished.append(event.id)
+        self._dispatcher.on_write()
 
     def _wait_for_next(self) -> None:
         if self._timer is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from lambdanb.executor import concurrency
 from lambdanb.executor.catalogue import Catalogue
 from lambdanb.executor.code import CodeStore
-from lambdanb.executor.database import open_reader
+from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations
 from lambdanb.executor.event_queue import EventQueue, NewEvent
@@ -125,6 +125,10 @@ class Executor:
 
         def done(outcome: Outcome) -> None:
             record = outcome.record
+            if outcome.function_error is None and not show_log:
+                head = f'{{"n":{n},"status":200,"request_id":"{record.request_id}","version":"{record.version}"}}'
+                client.answer_raw(head.encode(), outcome.payload)
+                return
             answer: dict[str, Any] = {
                 "status": 200,
                 "request_id": record.request_id,
@@ -189,7 +193,10 @@ class Executor:
             if flushed.error is not None and flushed.error != self._troubled:
                 self._troubled = flushed.error
                 print(flushed.error, file=sys.stderr, flush=True)
-        if waiting:
+        if not waiting:
+            with contextlib.suppress(StoreUnusable):  # the event then runs again at the next start
+                self.events.forget_finished()
+        else:
             self._write_soon()
 
     def _prune(self) -> None:

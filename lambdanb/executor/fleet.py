@@ -92,7 +92,9 @@ class Fleet:
             return
         environment.last_used_s = time.monotonic()
         (deployment.idle if environment.state == "idle" else deployment.down).append(environment)
-        kept_s = keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
+        kept_s = deployment.fixed_keep_alive_s
+        if kept_s is None:
+            kept_s = keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
         environment.expires_s = environment.last_used_s + kept_s
         if environment.expiry is None and not environment.provisioned:
             environment.expiry = self.loop.call_at(environment.expires_s, lambda: self._expire(environment))

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.loop import Loop, report_defect
 from lambdanb.executor.stream import Stream
 from lambdanb.model.errors import ServiceError, ServiceException
+from lambdanb.model.wire import encode, encode_raw
 
 REQUEST_BYTES = 80 * 1024 * 1024
 """Largest payload of a request: a deployment package of 50 MB in base64, with room. Events are limited by the rules."""
@@ -44,11 +46,15 @@ class Client:
     def answer(self, n: int, header: dict[str, Any], payload: bytes = b"") -> None:
         """Answer request `n`."""
         header["n"] = n
-        self._stream.gather(header, payload)
+        self._stream.gather(encode(header, payload))
+
+    def answer_raw(self, head: bytes, payload: bytes) -> None:
+        """Answer with a header that is JSON already and names its request."""
+        self._stream.gather(encode_raw(head, payload))
 
     def refuse(self, n: int, error: ServiceError) -> None:
         """Answer request `n` with an error of the service."""
-        self._stream.gather({"n": n, "refused": error.to_wire()})
+        self._stream.gather(encode({"n": n, "refused": error.to_wire()}))
 
 
 class Server:
@@ -98,6 +104,8 @@ class Server:
             self._handle(client, header, payload)
         except ServiceError as error:
             client.refuse(n, error)
+        except StoreUnusable as error:
+            client.refuse(n, ServiceException(str(error)))
         except Exception as error:
             report_defect()
             client.refuse(n, ServiceException(f"The executor failed at {header!r:.200}: {error!r}. See executor.log."))

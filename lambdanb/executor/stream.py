@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdanb.executor.loop import READ, WRITE, Loop
-from lambdanb.model.wire import RECEIVE_BYTES, MessageReader, WireError, encode
+from lambdanb.model.wire import RECEIVE_BYTES, MessageReader, WireError
 
 
 class Stream:
@@ -40,15 +40,15 @@ class Stream:
         self.closed = False
         loop.watch(sock.fileno(), self._ready)
 
-    def send(self, header: Any, payload: bytes = b"") -> None:
-        """Write now, as far as the kernel takes it."""
-        self._write(encode(header, payload))
+    def send(self, message: bytes) -> None:
+        """Write an encoded message now, as far as the kernel takes it."""
+        self._write(message)
 
-    def gather(self, header: Any, payload: bytes = b"") -> None:
+    def gather(self, message: bytes) -> None:
         """Write at the end of the loop's round, together with what else is gathered: one wake-up for many replies."""
         if not self._gathered:
             self._loop.at_end_of_round(self._write_gathered)
-        self._gathered.append(encode(header, payload))
+        self._gathered.append(message)
 
     def close(self) -> None:
         """End the stream from this side; `on_end` isn't called."""

@@ -23,7 +23,7 @@ class Times:
     throttle_backoff_s: float = 1.0
     """First wait of an event that was throttled; doubles up to `throttle_backoff_longest_s`."""
     throttle_backoff_longest_s: float = 300.0
-    flush_s: float = 0.1
+    flush_s: float = 0.25
     """Records and logs are written to disk this often while there are any."""
     prune_s: float = 3600.0
     ending_s: float = 1.0

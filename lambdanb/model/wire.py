@@ -31,7 +31,11 @@ class WireError(Exception):
 
 def encode(header: Any, payload: bytes = b"") -> bytes:
     """One message: the header as JSON, then the payload, each in a frame of its own."""
-    head = _dumps(header).encode()
+    return encode_raw(_dumps(header).encode(), payload)
+
+
+def encode_raw(head: bytes, payload: bytes = b"") -> bytes:
+    """One message whose header is JSON already: on the hot path headers are put together from known parts."""
     return b"".join((_length.pack(len(head)), head, _length.pack(len(payload)), payload))
 
 

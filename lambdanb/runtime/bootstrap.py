@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from lambdanb.model import wire
 from lambdanb.runtime import faults
-from lambdanb.runtime.context import LambdaContext
+from lambdanb.runtime.context import LambdaContext, describe_function
 from lambdanb.runtime.handler import Handler, load_handler
 from lambdanb.runtime.measure import cpu_us, peak_kb
 
@@ -53,6 +53,7 @@ def initialise(start: dict[str, Any]) -> tuple[Handler | None, bytes]:
 def serve(data: socket.socket, start: dict[str, Any], handler: Handler) -> NoReturn:
     """Answer one event after another. A forked child of the handler drops the socket: only this process answers."""
     os.register_at_fork(after_in_child=data.close)
+    describe_function()
     reader = wire.MessageReader(start["request_bytes"])
     limit = start["response_bytes"]
     cpu_before = cpu_us()
@@ -90,7 +91,7 @@ def handle(handler: Handler, header: dict[str, Any], event: bytes) -> tuple[byte
 def unmarshal(event: bytes) -> Any:
     """The event as Python data."""
     try:
-        return json.loads(event)
+        return _decode(event.decode())
     except ValueError as error:
         raise faults.Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 
@@ -110,6 +111,7 @@ def _as_json(value: Any) -> Any:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(default=_as_json).encode
 
 

@@ -13,20 +13,24 @@ from typing import Any
 
 
 class LambdaContext:
-    """What a handler may ask about its invocation and its function."""
+    """What a handler may ask about its invocation and its function.
+
+    What never changes in an environment is read once, at `describe_function`: reading os.environ costs a microsecond.
+    """
+
+    function_name: str | None = None
+    function_version: str | None = None
+    memory_limit_in_mb: str | None = None
+    log_group_name: str | None = None
+    log_stream_name: str | None = None
 
     def __init__(
         self, request_id: str, deadline_ms: int, invoked_function_arn: str, client_context: dict[str, Any] | None
     ) -> None:
         self.aws_request_id = request_id
         self.invoked_function_arn = invoked_function_arn
-        self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.identity = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
-        self.client_context = _client_context(client_context)
+        self.identity = _NOBODY
+        self.client_context = None if client_context is None else _client_context(client_context)
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
@@ -38,14 +42,30 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
-        fields = [name for name in vars(self) if not name.startswith("_")]
+        fields = [*_OF_FUNCTION, *(name for name in vars(self) if not name.startswith("_"))]
         return f"LambdaContext([{','.join(f'{name}={getattr(self, name)}' for name in fields)}])"
 
 
-def _client_context(sent: dict[str, Any] | None) -> SimpleNamespace | None:
+_OF_FUNCTION = {
+    "function_name": "AWS_LAMBDA_FUNCTION_NAME",
+    "function_version": "AWS_LAMBDA_FUNCTION_VERSION",
+    "memory_limit_in_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "log_group_name": "AWS_LAMBDA_LOG_GROUP_NAME",
+    "log_stream_name": "AWS_LAMBDA_LOG_STREAM_NAME",
+}
+
+
+def describe_function() -> None:
+    """Take the function's own fields from the environment variables."""
+    for field, variable in _OF_FUNCTION.items():
+        setattr(LambdaContext, field, os.environ.get(variable))
+
+
+_NOBODY = SimpleNamespace(cognito_identity_id=None, cognito_identity_pool_id=None)
+
+
+def _client_context(sent: dict[str, Any]) -> SimpleNamespace:
     """AWS's mobile SDKs send `client`, `custom` and `env`; anything else they send is dropped, as on AWS."""
-    if sent is None:
-        return None
     names = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
     client = sent.get("client") or {}
     return SimpleNamespace(

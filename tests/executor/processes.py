@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lambdanb.sandbox.tree import processes_with_environment
 
-
-def tagged(executor_pid: int) -> list[int]:
+def below(executor_pid: int) -> list[int]:
     """The processes below an executor, by their ancestry."""
     found = []
     parents = parents_of_all()
@@ -63,6 +61,3 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 2.0) -> bool:
             return False
         time.sleep(0.005)
     return True
-
-
-__all__ = ["cgroups", "eventually", "processes_with_environment", "running", "tagged"]

@@ -37,7 +37,11 @@ FAULTS = {
         "Runtime.ExitError",
         "signal: killed",
     ),
-    "closed descriptors": ("import os; os.closerange(0, 256)", "Runtime.ExitError", "closed its connection|exit status"),
+    "closed descriptors": (
+        "import os; os.closerange(0, 256)",
+        "Runtime.ExitError",
+        "closed its connection|exit status",
+    ),
     "garbage on its socket": (
         """
         import os, stat
