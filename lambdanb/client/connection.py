@@ -68,7 +68,7 @@ class Executor:
         return json.loads(payload)
 
     def submit(self, header: dict[str, Any], payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
-        """Send a request; the Future gets what `read` makes of the answer, or raises. Both run in the reading thread."""
+        """Send a request; the Future gets what `read`, in the reading thread, makes of the answer."""
         with self._lock:
             if self._pipeline is None or self._pipeline.ended:
                 self._pipeline = _Pipeline(connect(self.home))

@@ -52,7 +52,7 @@ def deploy(
     """Deploy a function, or replace the code and configuration of the one of that name.
 
     name            letters, digits, - and _, at most 64
-    source          the module's source, or the path of its file; it is the whole module: it sees nothing of the notebook
+    source          the module's source, or the path of its file; the whole module: it sees nothing of the notebook
     handler         "module.function"; the source is the module `lambda_function`
     memory, tmp     MB; CPU comes in proportion to memory, 1,769 MB being one processor
     timeout         seconds
@@ -75,7 +75,7 @@ def deploy(
 def function(
     name: str | Callable[..., Any] | None = None, /, **settings: Any
 ) -> Function | Callable[[Callable[..., Any]], Function]:
-    """Deploy a plain Python function with what it closes over: `@lambdanb.function` or `@lambdanb.function(memory=512)`.
+    """Deploy a Python function with what it closes over: `@lambdanb.function` or `@lambdanb.function(memory=512)`.
 
     It is called as a handler, with the event, and the context too if it takes two arguments. What it refers to in the
     notebook goes along by value, as it is now (by dill): the one convenience that AWS has not. `settings` are those of

@@ -78,6 +78,6 @@ class Invocation:
         assert report is not None
         init = f", init {report.init_ms:.1f} ms" if report.init_ms is not None else ""
         return (
-            f"<Invocation of {self.function}: {outcome}, {report.duration_ms:.2f} ms, billed {report.billed_ms} ms{init}, "
-            f"max memory {report.max_memory_mb} of {report.memory_mb} MB>"
+            f"<Invocation of {self.function}: {outcome}, {report.duration_ms:.2f} ms, "
+            f"billed {report.billed_ms} ms{init}, max memory {report.max_memory_mb} of {report.memory_mb} MB>"
         )

@@ -1,1 +1,1 @@
-"""The executor: a process of one thread that places invocations, owns queues, deadlines, logs, records, the registry."""
+"""The executor: a process of one thread that places invocations and owns queues, deadlines, logs, records, registry."""

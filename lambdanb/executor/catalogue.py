@@ -19,7 +19,7 @@ from lambdanb.model.names import LATEST, is_version
 from lambdanb.model.rules import Rules
 
 _AGAIN_S = 1.0
-"""A provisioned environment that was lost is replaced after this, so that an init that fails isn't run without pause."""
+"""A provisioned environment that was lost is replaced after this: an init that fails mustn't be run without pause."""
 
 
 class Catalogue:

@@ -1,7 +1,7 @@
 """The dispatcher: gives each invocation an environment, watches over it, and tells how it ended.
 
-An invocation is placed (`executor.placement` may throttle it), then runs at once in an idle environment or waits for one
-that is started for it. However the environment behaves, `Invocation.done` is called exactly once, with an `Outcome`.
+An invocation is placed (`executor.placement` may throttle it), then runs at once in an idle environment or waits for
+one that is started for it. However the environment behaves, `Invocation.done` is called exactly once, with an `Outcome`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Dispatcher:
         fleet.owner = self
 
     def invoke(self, invocation: Invocation, *, synchronous: bool) -> None:
-        """Run it. Raises TooManyRequestsException when it was throttled, which is recorded; `done` isn't called then."""
+        """Run it. When it is throttled this raises TooManyRequestsException, records it, and `done` isn't called."""
         deployment = invocation.deployment
         now_s = time.monotonic()
         try:
@@ -187,7 +187,7 @@ class Dispatcher:
         error_type: str | None,
         header: dict[str, Any] | None,
     ) -> None:
-        """Bill, record, log, and give the outcome. `header` is the runtime's own account, where it lived to give one."""
+        """Bill, record, log, and give the outcome. `header` is the runtime's own account, if it lived to give one."""
         now_s = time.monotonic()
         invocation = environment.invocation
         assert invocation is not None

@@ -3,7 +3,7 @@
 Accepted means committed: the caller's acknowledgement is sent after the commit, and all events that arrived in one
 round of the loop share one. A function error is retried after 1 and 2 minutes; a throttled event goes back with a wait
 that doubles from 1 s to 5 minutes; what is older than its maximum age, or out of retries, goes to the on-failure
-destination. A destination is a function, invoked by an event of its own that is committed before the first is forgotten.
+destination. That is a function, invoked by an event of its own, which is committed before the first is forgotten.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import running, below
+from conftest import executor_pid
+from processes import below, running
 
 import lambdanb
-from conftest import executor_pid
 
 SOURCE = """
 import os, subprocess, sys, time
