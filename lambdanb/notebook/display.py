@@ -5,6 +5,7 @@ The classes know nothing of notebooks: what they look like is registered with th
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from html import escape
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from IPython.lib.pretty import RepresentationPrinter
 
 _LONGEST_PAYLOAD = 2_000
+_FIGURE = ("matplotlib.figure", "Figure")
 
 
 def install(shell: InteractiveShell, cells: Cells) -> None:
@@ -38,6 +40,8 @@ def install(shell: InteractiveShell, cells: Cells) -> None:
     for cls, (as_html, as_text) in looks.items():
         by_mime["text/html"].for_type(cls, as_html)
         by_mime["text/plain"].for_type(cls, _pretty(as_text))
+    if not _knows_figures(by_mime["image/png"]):
+        by_mime["image/png"].for_type_by_name(*_FIGURE, figure_png)
 
 
 def uninstall(shell: InteractiveShell) -> None:
@@ -45,11 +49,25 @@ def uninstall(shell: InteractiveShell) -> None:
     for mime in ("text/html", "text/plain"):
         for cls in (Function, Invocation, Table):
             _formatters(shell)[mime].pop(cls, None)
+    pictures = _formatters(shell)["image/png"]
+    if _knows_figures(pictures) and pictures.lookup_by_type(".".join(_FIGURE)) is figure_png:
+        pictures.pop(".".join(_FIGURE))
 
 
 def _formatters(shell: InteractiveShell) -> dict[str, Any]:
     assert shell.display_formatter is not None
     return dict(shell.display_formatter.formatters)
+
+
+def figure_png(figure: Any) -> bytes:
+    """A figure that was made without pyplot, which IPython shows by itself only after `%matplotlib inline`."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def _knows_figures(formatter: Any) -> bool:
+    return ".".join(_FIGURE) in formatter
 
 
 def function_html(function: Function) -> str:
