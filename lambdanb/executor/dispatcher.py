@@ -1,7 +1,7 @@
 """The dispatcher: gives each invocation an environment, watches over it, and tells how it ended.
 
 An invocation is placed (`executor.placement` may throttle it), then runs at once in an idle environment or waits for
-one that is started for it. However the environment behaves, `Invocation.done` is called exactly once, with an `Outcome`.
+one that is started for it. However the environment behaves, `Invocation.done` is called once, with an `Outcome`.
 """
 
 from __future__ import annotations

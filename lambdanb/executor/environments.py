@@ -138,6 +138,7 @@ class Environment:
         self.state = "ending"
         self._pending_ending = ending
         self._close_data()
+        self.sandbox.ending()
         if self._control is not None:
             try:
                 control.send(self._control, {"op": "end"})

@@ -243,6 +243,7 @@ class Executor:
 
     def _reap(self) -> None:
         self.watchdog.restart_if_dead()
+        self.zygotes.collect()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

@@ -83,7 +83,7 @@ class Zygotes:
         self._executor_id = executor_id
         self._zygotes: dict[frozenset[str], Zygote] = {}
         self._waiting: list[tuple[frozenset[str], Callable[[Zygote], None]]] = []
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.prepare(_PLAIN)
 
     def prepare(self, imports: frozenset[str]) -> None:
@@ -108,6 +108,13 @@ class Zygotes:
         self.prepare(_PLAIN)
         self._waiting.append((imports, callback))
 
+    def collect(self) -> None:
+        """Wait for those that have ended; the watchdog need not remember them."""
+        for pid, process in list(self._processes.items()):
+            if process.poll() is not None:
+                del self._processes[pid]
+                self._watchdog.remove_process(pid)
+
     def close(self) -> None:
         for zygote in self._zygotes.values():
             zygote.close()
@@ -128,7 +135,7 @@ class Zygotes:
                 start_new_session=True,
             )
         self._watchdog.add_process(process.pid)
-        self._started.append(process)
+        self._processes[process.pid] = process
         control.send(ours, {"modules": sorted(imports)})
         return Zygote(self._loop, ours, self._serve_waiting)
 

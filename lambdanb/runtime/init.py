@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -82,6 +83,7 @@ class _Init:
                     _end_all()
                     os._exit(0)
                 if asked.message["op"] == "start":
+                    self.empty_shared_memory()
                     data_fd, log_fd, *limits = asked.descriptors
                     self.start(data_fd, log_fd, limits)
                 else:
@@ -98,6 +100,17 @@ class _Init:
         self.runtime = pid
         for descriptor in (data_fd, log_fd, *limits):
             os.close(descriptor)
+
+    def empty_shared_memory(self) -> None:
+        """What the runtime before left in /dev/shm would count against the memory of the next; it isn't /tmp."""
+        if not self.message["child"]["namespaces"]:
+            return  # then /dev/shm is the machine's
+        for entry in os.scandir("/dev/shm"):
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
 
     def reap(self) -> None:
         """Collect the dead. What is orphaned in here becomes init's child, so that nothing is missed."""
