@@ -24,11 +24,15 @@ def main() -> None:
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
 
+    os.set_inheritable(starter, False)
+    from lambdanb.sandbox.probe import begin_trial
+
+    # What this machine can do is tried while the rest is imported.
+    trial = begin_trial()
     from lambdanb.executor.executor import Executor
     from lambdanb.executor.times import Times
 
-    os.set_inheritable(starter, False)
-    executor = Executor(home, Times.from_environment())
+    executor = Executor(home, Times.from_environment(), trial)
     os.write(starter, b"ready")
     os.close(starter)
     executor.run()

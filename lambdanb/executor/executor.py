@@ -36,7 +36,7 @@ from lambdanb.model.names import function_arn
 from lambdanb.model.validation import validate_payload_size
 from lambdanb.sandbox import syscalls
 from lambdanb.sandbox.identity import own_id
-from lambdanb.sandbox.probe import probe
+from lambdanb.sandbox.probe import Trial, probe
 from lambdanb.sandbox.sandbox import Sandboxes
 from lambdanb.sandbox.sweep import sweep
 from lambdanb.sandbox.watchdog_start import Watchdog
@@ -47,17 +47,18 @@ _SHOWN_LOG_BYTES = 1024 * 1024
 class Executor:
     """All of it. `run` returns when the last client has gone."""
 
-    def __init__(self, home: Path, times: Times) -> None:
+    def __init__(self, home: Path, times: Times, trial: Trial) -> None:
         self.home = home
         self.times = times
         self.loop = Loop()
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-        capabilities = probe()
         self.executor_id = own_id()
-        sweep(capabilities.cgroup, capabilities.cgroup_dirs, home / "tmp")
+        # These processes take longest to be ready.
         self.watchdog = Watchdog(home / "executor.log")
-        self.sandboxes = Sandboxes(capabilities, home / "tmp" / self.executor_id, self.watchdog, self.executor_id)
         self.zygotes = Zygotes(self.loop, self.executor_id, self.watchdog)
+        capabilities = probe(trial=trial)
+        sweep(capabilities.cgroup, capabilities.cgroup_dirs, home / "tmp")
+        self.sandboxes = Sandboxes(capabilities, home / "tmp" / self.executor_id, self.watchdog, self.executor_id)
         self.registry = Registry(home / "registry.db")
         settings = concurrency.account_settings(self.registry)
         now_s = time.monotonic()

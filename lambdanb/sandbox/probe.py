@@ -60,12 +60,15 @@ def without_from_environment() -> frozenset[str]:
     return names
 
 
-def probe(without: frozenset[str] | None = None) -> Capabilities:
-    """Try everything, in 0.2 s; what fails is missing, with the reason. `without`: None means $LAMBDANB_WITHOUT."""
+def probe(without: frozenset[str] | None = None, trial: Trial | None = None) -> Capabilities:
+    """Try everything, in 0.2 s; what fails is missing, with the reason. `without`: None means $LAMBDANB_WITHOUT.
+
+    `trial`: one that was begun before, with the same `without`, by a caller who had something else to do meanwhile.
+    """
     if without is None:
         without = without_from_environment()
     reasons = {name: "done without, as LAMBDANB_WITHOUT asks" for name in without}
-    found = _try(without)
+    found = _outcome(begin_trial(without) if trial is None else trial)
     version, where, failure = (None, {}, None) if "cgroups" in without else cgroup_places.find()
     if failure is not None:
         reasons["cgroups"] = failure
@@ -82,10 +85,16 @@ def probe(without: frozenset[str] | None = None) -> Capabilities:
     )
 
 
-def _try(without: frozenset[str]) -> dict[str, Any]:
-    """What the trial process says. One that dies or hangs has shown that its mechanisms are not to be used."""
+Trial = subprocess.Popen[str] | str
+"""A trial under way, or why there is none."""
+
+
+def begin_trial(without: frozenset[str] | None = None) -> Trial:
+    """Start the process that tries the mechanisms."""
     if sys.platform != "linux":
-        return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), f"{sys.platform} has none")}
+        return f"{sys.platform} has none"
+    if without is None:
+        without = without_from_environment()
     package_parent = str(Path(__file__).parents[2])
     command = [
         sys.executable,
@@ -94,15 +103,28 @@ def _try(without: frozenset[str]) -> dict[str, Any]:
         ",".join(sorted(without)),
     ]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=True, text=True
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-    except subprocess.CalledProcessError as error:
-        failure = f"the trial failed: {error.stderr.strip().splitlines()[-1:]}"
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-        failure = f"the trial failed: {error}"
+    except OSError as error:
+        return f"the trial failed: {error}"
+
+
+def _outcome(trial: Trial) -> dict[str, Any]:
+    """What the trial process says. One that dies or hangs has shown that its mechanisms are not to be used."""
+    if isinstance(trial, str):
+        failure = trial
+    else:
+        with trial:
+            try:
+                said, complaint = trial.communicate(timeout=_TRIAL_TIMEOUT_S)
+                if trial.returncode == 0:
+                    answer: dict[str, Any] = json.loads(said)
+                    return answer
+                failure = f"the trial failed: {complaint.strip().splitlines()[-1:]}"
+            except (subprocess.TimeoutExpired, ValueError) as error:
+                trial.kill()
+                failure = f"the trial failed: {error}"
     return {"reasons": dict.fromkeys(("namespaces", "landlock", "seccomp"), failure)}
 
 
