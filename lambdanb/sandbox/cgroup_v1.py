@@ -110,7 +110,9 @@ class V1Group:
         return [controller for controller, _ in self._distinct()]
 
     def open_procs(self) -> list[int]:
-        return [os.open(folder + "/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for _, folder in self._distinct()]
+        # Not cgroup.procs: a thread that moves itself alone takes no lock that every fork and exit of the machine shares,
+        # whose writer waits for an RCU grace period (some 10 ms on a busy machine). The runtime has one thread then.
+        return [os.open(folder + "/tasks", os.O_WRONLY | os.O_CLOEXEC) for _, folder in self._distinct()]
 
     def _distinct(self) -> list[tuple[str, str]]:
         # cpu and cpuacct are often one hierarchy, by two names or by links.
