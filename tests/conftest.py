@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import select
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from lambdanb.client.connection import Executor
-
-GONE_S = 10.0
+from homes import hang_up
 
 
 @pytest.fixture
@@ -31,32 +26,3 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("LAMBDANB_HOME", str(folder))
         yield folder
         hang_up(folder)
-
-
-def hang_up(folder: Path) -> None:
-    """Close this process's connections to a home and wait for its executor's end."""
-    Executor.of(folder).close()
-    wait_for_end(executor_pid(folder))
-
-
-def executor_pid(folder: Path) -> int | None:
-    """The home's executor, as its lock file names it; None when there never was one."""
-    try:
-        return int((folder / "executor.lock").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def wait_for_end(pid: int | None, timeout_s: float = GONE_S) -> None:
-    """Wait until a process has ended, by its pidfd."""
-    if pid is None:
-        return
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        ended, _, _ = select.select([descriptor], [], [], timeout_s)
-    finally:
-        os.close(descriptor)
-    assert ended, f"process {pid} still runs after {timeout_s} s"

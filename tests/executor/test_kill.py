@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import executor_pid, wait_for_end
+from homes import executor_pid, wait_for_end
 from processes import below, cgroups, eventually, running
 
 import lambdanb

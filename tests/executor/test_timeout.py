@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import executor_pid
+from homes import executor_pid
 from processes import below, running
 
 import lambdanb
