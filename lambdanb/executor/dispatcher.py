@@ -52,7 +52,7 @@ class Dispatcher:
             environment = None if invocation.cold else self.fleet.take_idle(deployment)
             if environment is None:
                 try:
-                    environment = self.fleet.launch(deployment, now_s)
+                    environment = self.fleet.launch(deployment, now_s, new=invocation.cold)
                 except BaseException:
                     self.placement.leave(deployment.name)
                     raise
@@ -71,6 +71,8 @@ class Dispatcher:
         environment.init_ms = (now_s - environment.started_s) * 1e3
         invocation = environment.invocation
         if invocation is None:
+            # Initialised ahead (provisioned): nobody waited for it, so no invocation is a cold start or has an init.
+            environment.fresh = False
             self.fleet.keep(environment)
         else:
             self._run(environment, invocation, now_s)
@@ -114,10 +116,13 @@ class Dispatcher:
         environment.log.complete()
         environment.log.line(line.encode())
         self._finish(environment, payload, "timeout" if ending.timed_out else "crashed", error_type, None)
-        if environment.state == "down":
+        if environment.state != "down":
+            self.fleet.retire(environment)
+        elif not environment.provisioned or environment.deployment.retired:
             self.fleet.keep(environment)
         else:
-            self.fleet.retire(environment)
+            # Provisioned is initialised. If its init is gone, `lost` is told, and it is replaced.
+            self.fleet.restart(environment)
         self.on_room()
 
     def lost(self, environment: Environment, why: str) -> None:

@@ -91,6 +91,7 @@ class Environment:
         self._deadline_s = 0.0
         self._deadline_timer: Timer | None = None
         self._ending_timer: Timer | None = None
+        self._closed_timer: Timer | None = None
         self._pending_ending = Ending(None)
         self._control: socket.socket | None = None
         self._data: Stream | None = None
@@ -127,6 +128,11 @@ class Environment:
         self.sandbox.busy()
         self._data.send(message)
 
+    @property
+    def usable(self) -> bool:
+        """Idle, and its runtime hasn't hung up. One that died a moment ago is still among the idle ones."""
+        return self.state == "idle" and self._data is not None
+
     def limit_init(self, timeout_s: float) -> None:
         """End the runtime when init isn't done within `timeout_s` from now."""
         self._watch_deadline(time.monotonic() + timeout_s)
@@ -152,7 +158,7 @@ class Environment:
         if self.state == "gone":
             return
         self.state = "gone"
-        for timer in (self._deadline_timer, self._ending_timer):
+        for timer in (self._deadline_timer, self._ending_timer, self._closed_timer):
             if timer is not None:
                 timer.cancel()
         for descriptor in self._watched:
@@ -239,10 +245,10 @@ class Environment:
             self._watched.remove(descriptor)
 
     def _on_message(self, header: dict[str, Any], payload: bytes) -> None:
-        if self.state == "busy" and self.invocation is not None and header.get("id") == self.invocation.request_id:
+        if self.state == "busy" and self.invocation is not None and _answers(header, self.invocation.request_id):
             self.state = "idle"
             self.owner.replied(self, header, payload)
-        elif self.state in ("starting", "initialising") and "init" in header:
+        elif self.state in ("starting", "initialising") and _tells_of_init(header):
             self._initialised(header, payload)
         else:
             self.end(Ending(None, why="the runtime answered what nobody had asked"))
@@ -263,7 +269,7 @@ class Environment:
         ending = Ending(None, why=why or "the runtime closed its connection")
         delay_s = 0.0 if why else _CLOSED_SOCKET_S
         self._close_data()
-        self.loop.call_later(delay_s, lambda: self.end(ending))
+        self._closed_timer = self.loop.call_later(delay_s, lambda: self.end(ending))
 
     def _runtime_ended(self, status: int) -> None:
         if self.state in ("down", "gone"):
@@ -273,6 +279,10 @@ class Environment:
         if self._ending_timer is not None:
             self._ending_timer.cancel()
             self._ending_timer = None
+        if self._closed_timer is not None:
+            # It would otherwise end the fresh runtime that comes next.
+            self._closed_timer.cancel()
+            self._closed_timer = None
         self._close_data()
         self.drain_log()
         self._close_log()
@@ -304,9 +314,10 @@ class Environment:
         self.sandbox.kill()
         ending = self._pending_ending
         if ending.timed_out:
-            self.state = "down"
-            self.owner.ended(self, ending)
+            # Destroyed first: an owner that finds it down would keep it, and its init can't start another runtime.
+            self.drain_log()
             self.destroy()
+            self.owner.ended(self, ending)
         else:
             self._lose("its init could not end it in time; it was ended from outside")
 
@@ -346,3 +357,18 @@ class Environment:
             with contextlib.suppress(OSError):
                 os.close(self._log_fd)
             self._log_fd = None
+
+
+def _answers(header: Any, request_id: str) -> bool:
+    """Whether a header is the runtime's answer to this request. The function can write to the socket, too."""
+    return (
+        type(header) is dict
+        and header.get("id") == request_id
+        and type(header.get("error")) is bool
+        and type(header.get("rss_kb")) is int
+        and type(header.get("cpu_us")) is int
+    )
+
+
+def _tells_of_init(header: Any) -> bool:
+    return type(header) is dict and type(header.get("init")) is bool

@@ -61,19 +61,25 @@ class Fleet:
 
     def take_idle(self, deployment: Deployment) -> Environment | None:
         """The idle environment that was used last, or None."""
-        return deployment.idle.pop() if deployment.idle else None
+        while deployment.idle:
+            environment = deployment.idle.pop()
+            if environment.usable:
+                return environment
+        return None
 
-    def launch(self, deployment: Deployment, now_s: float, *, provisioned: bool = False) -> Environment:
+    def launch(
+        self, deployment: Deployment, now_s: float, *, provisioned: bool = False, new: bool = False
+    ) -> Environment:
         """Begin an environment; the owner is told when it is ready, or lost.
 
-        One that lost its runtime is started anew, with its old /tmp. Raises TooManyRequestsException when the function
-        may not grow so fast, or the machine carries no more and nothing idle can make room.
+        One that lost its runtime is started anew, with its old /tmp, unless it has to be `new`. Raises
+        TooManyRequestsException when the function may not grow so fast, or the machine carries no more and nothing idle
+        can make room.
         """
-        if deployment.down and not provisioned:
+        while deployment.down and not provisioned and not new:
             environment = deployment.down.pop()
-            environment.start()
-            environment.limit_init(self.times.init_timeout_s)
-            return environment
+            if self.restart(environment):
+                return environment
         if not provisioned:
             self.placement.grow(deployment.name, now_s)
         self._make_room(deployment)
@@ -83,6 +89,15 @@ class Fleet:
         self.placement.used_memory_mb += deployment.configuration.memory_mb
         self._when_forkable(environment)
         return environment
+
+    def restart(self, environment: Environment) -> bool:
+        """Start a fresh runtime in an environment that is down. False: its init is gone, as it is about to be told."""
+        try:
+            environment.start()
+        except OSError:
+            return False
+        environment.limit_init(self.times.init_timeout_s)
+        return True
 
     def keep(self, environment: Environment) -> None:
         """The environment is idle, or down: keep it for the next invocation, until its keep-alive is over."""
@@ -96,7 +111,12 @@ class Fleet:
         if kept_s is None:
             kept_s = keep_alive.draw(deployment.configuration.keep_alive_s, self._random)
         environment.expires_s = environment.last_used_s + kept_s
-        if environment.expiry is None and not environment.provisioned:
+        expiry = environment.expiry
+        if expiry is not None and expiry.due_s > environment.expires_s:
+            # Drawn from a distribution, this time may end before the last one would have.
+            expiry.cancel()
+            expiry = None
+        if expiry is None and not environment.provisioned:
             environment.expiry = self.loop.call_at(environment.expires_s, lambda: self._expire(environment))
 
     def retire(self, environment: Environment) -> None:
@@ -192,10 +212,13 @@ class Fleet:
         if environment.state == "gone":
             return
         waiting = environment in environment.deployment.idle or environment in environment.deployment.down
-        if not waiting or environment.expires_s > time.monotonic():
+        now_s = time.monotonic()
+        if not waiting:
             environment.expiry = self.loop.call_at(
-                max(environment.expires_s, time.monotonic() + 1.0), lambda: self._expire(environment)
+                max(environment.expires_s, now_s + 1.0), lambda: self._expire(environment)
             )
+        elif environment.expires_s > now_s:
+            environment.expiry = self.loop.call_at(environment.expires_s, lambda: self._expire(environment))
         else:
             self.retire(environment)
 
