@@ -23,7 +23,7 @@ from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.loop import Loop, Timer, report_defect
 from lambdanb.executor.times import Times
 from lambdanb.model.errors import ResourceNotFoundException, ServiceError, ServiceException, TooManyRequestsException
-from lambdanb.model.names import split_qualifier
+from lambdanb.model.names import LATEST, function_arn, split_qualifier
 
 MOST_UNDER_WAY = 64
 """Events of one home that run at a time. AWS has no such number; a laptop needs one."""
@@ -131,7 +131,7 @@ class EventInvocations:
             trigger=event.trigger or "event",
             client_context=json.loads(event.client_context) if event.client_context else None,
             request_id=event.request_id,
-            arn=deployment.arn,
+            arn=function_arn(event.function, event.qualifier),
         )
         self.under_way += 1
         try:
@@ -207,7 +207,7 @@ def destination_record(event: Event, deployment: Deployment, condition: str, out
         "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z",
         "requestContext": {
             "requestId": event.request_id,
-            "functionArn": f"{deployment.arn}:{event.qualifier or '$LATEST'}",
+            "functionArn": function_arn(event.function, event.qualifier or LATEST),
             "condition": condition,
             "approximateInvokeCount": event.attempts + (outcome is not None),
         },

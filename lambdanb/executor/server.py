@@ -99,8 +99,10 @@ class Server:
         self.clients.add(client)
 
     def _serve(self, client: Client, header: Any, payload: bytes) -> None:
+        n = header.get("n") if type(header) is dict else None
+        if type(n) is not int:
+            return  # nobody who speaks this protocol, and no number under which to tell it so
         try:
-            n = header["n"]
             self._handle(client, header, payload)
         except ServiceError as error:
             client.refuse(n, error)

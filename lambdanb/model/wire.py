@@ -104,7 +104,7 @@ def _whole_message(data: bytes, payload_bytes: int) -> tuple[Any, bytes] | None:
 def _parse_header(raw: bytes) -> Any:
     try:
         return _loads(raw.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"a header that isn't JSON: {raw[:80]!r}") from error
 
 
