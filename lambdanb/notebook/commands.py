@@ -118,7 +118,7 @@ def _logs(options: Options) -> None:
     function = _function(options)
     n, request_id = options.get("n", 100), options.get("request")
     if not options.get("follow"):
-        print("\n".join(function.logs(n, request_id)))
+        print("\n".join(function.logs(n, request_id)) or "Nothing is logged yet.")
         return
     try:
         for line in follow(function.name, n, request_id):

@@ -26,7 +26,8 @@ def test_every_setting_has_an_option(run: Any) -> None:
     run(
         "%%lambda all --memory 512 --timeout 7 --tmp 600 --env STAGE=test --env 'WORDS=a b=c' --snap-start "
         "--handler lambda_function.handle --description 'two words' --keep-alive 90.5 --on-success other "
-        "--on-failure other --retries 1 --max-age 120 --reserved 3 --role arn:aws:iam::123456789012:role/mine\n"
+        "--on-failure other --retries 1 --max-age 120 --reserved 3 --provisioned 1 "
+        "--trigger s3://photos/*.jpg --role arn:aws:iam::123456789012:role/mine\n"
         "handle = print"
     )
     described = lambdanb.get("all").description
@@ -41,6 +42,8 @@ def test_every_setting_has_an_option(run: Any) -> None:
     assert (configuration["maximum_retry_attempts"], configuration["maximum_event_age_s"]) == (1, 120)
     assert configuration["role"] == "arn:aws:iam::123456789012:role/mine"
     assert described["reserved_concurrency"] == 3
+    assert described["provisioned_concurrency"] == {"1": 1}
+    assert described["triggers"] == ["s3://photos/*.jpg"]
     run("%lambda configure all --reserved none --no-snap-start --on-success none --timeout 8")
     described = lambdanb.get("all").description
     assert described["reserved_concurrency"] is None
@@ -159,6 +162,9 @@ def test_invoke_from_a_line(run: Any) -> None:
     assert run('%lambda invoke echo {"a": {"b": [1, "x y"]}}').payload == {"a": {"b": [1, "x y"]}}
     assert run("%lambda invoke echo {photo}").payload == {"key": "cat.jpg"}
     assert run("%lambda invoke echo $photo").payload == {"key": "cat.jpg"}
+    assert run("%lambda invoke echo {photo['key']}").payload == "cat.jpg"
+    assert run("""%lambda invoke echo '{"a":1}'""").payload == {"a": 1}
+    assert run('%lambda invoke echo {"--cold":1} --cold').payload == {"--cold": 1}
     assert run("%lambda invoke echo").payload is None
     cold = run("%lambda invoke echo 5 --cold")
     assert (cold.payload, cold.record.cold) == (5, True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import lambdanb
-from lambdanb.model.errors import FunctionError, ResourceNotFoundException
+from lambdanb.client.connection import Executor
+from lambdanb.model.errors import ExecutorLost, FunctionError, ResourceNotFoundException
 
 DIVIDE = """\
 def divide(number):
@@ -86,6 +92,28 @@ def test_an_error_through_a_future(run: Any, fail: Any) -> None:
     _, shown = fail("inverse.submit(0).result()")
     assert "# the line" in shown
     assert "inverse.submit(0).result()" in shown
+
+
+def test_a_lost_executor(run: Any, fail: Any, home: Path) -> None:
+    run("%%lambda wait --timeout 60\nimport time\ndef lambda_handler(event, context):\n    time.sleep(event)\n")
+    executor = Executor.of(home)
+
+    def kill_it_at_work() -> None:
+        deadline_s = time.monotonic() + 30
+        while time.monotonic() < deadline_s:
+            if any(each["state"] == "busy" for each in executor.ask("environments")["environments"]):
+                break
+        os.kill(executor.ask("hello")["pid"], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_it_at_work)
+    killer.start()
+    error, shown = fail("wait(55)")
+    killer.join()
+    assert isinstance(error, ExecutorLost)
+    assert "may have run" in shown
+    assert "wait(55)" in shown
+    assert "connection.py" not in shown
+    assert run("wait(0)") is None
 
 
 def test_without_the_extension_the_error_is_python_s(run: Any, fail: Any, shell: Any) -> None:
