@@ -11,6 +11,7 @@ import sys
 def main() -> None:
     """Be the executor of this home, if it has none."""
     import fcntl
+    import resource
     from pathlib import Path
 
     home, starter = Path(sys.argv[1]), int(sys.argv[2])
@@ -32,6 +33,9 @@ def main() -> None:
     from lambdanb.executor.executor import Executor
     from lambdanb.executor.times import Times
 
+    # Each environment takes some eight descriptors; the usual soft limit of 1,024 would end at 120 of them.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     executor = Executor(home, Times.from_environment(), trial)
     os.write(starter, b"ready")
     os.close(starter)

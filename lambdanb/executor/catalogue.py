@@ -107,11 +107,15 @@ class Catalogue:
         self.keep_provisioned()
 
     def keep_provisioned(self) -> None:
-        """Start what is missing of the provisioned environments; what the machine can't carry is tried again later."""
+        """Start what is missing of the provisioned environments, and let go of those too many.
+
+        What the machine can't carry is tried again later.
+        """
         for deployment in self._deployments.values():
-            alive = sum(environment.provisioned for environment in deployment.environments)
+            alive = [environment for environment in deployment.environments if environment.provisioned]
+            self.fleet.release(alive[deployment.provisioned :])
             try:
-                for _ in range(deployment.provisioned - alive):
+                for _ in range(deployment.provisioned - len(alive)):
                     self.fleet.launch(deployment, time.monotonic(), provisioned=True)
             except TooManyRequestsException:
                 self.fleet.loop.call_later(_AGAIN_S, self.keep_provisioned)

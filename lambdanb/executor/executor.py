@@ -73,7 +73,7 @@ class Executor:
         self.events = EventInvocations(self.loop, times, queue, self.dispatcher, self.catalogue.resolve)
         self.records_reader: sqlite3.Connection = open_reader(home / "records.db", RECORDS_VERSION)
         self.operations = Operations(
-            self.catalogue, queue, self.logs, home / "logs", self.records_reader, capabilities, self._write
+            self.catalogue, queue, self.logs, home / "logs", self.records_reader, capabilities, self._write_all
         )
         self._writing = False
         self._troubled = ""
@@ -91,7 +91,7 @@ class Executor:
         self.server.close()
         self.fleet.close()
         self.zygotes.close()
-        self._write()
+        self._write_all()
         self.events.close()
         self.records.close()
         self.registry.close()
@@ -184,13 +184,22 @@ class Executor:
             self._writing = True
             self.loop.call_later(self.times.flush_s, self._write)
 
-    def _write(self) -> None:
-        """Records and logs to disk. When the disk takes nothing they wait, bounded, and the trouble is told once."""
+    def _write_all(self) -> None:
+        """All that waits, for a reader who asks now, and at the end; as far as the disk takes it."""
+        while self._write():
+            pass
+
+    def _write(self) -> bool:
+        """Some records and logs to disk, in a bounded time; True when more can be written now.
+
+        When the disk takes nothing they wait, bounded, and the trouble is told once.
+        """
         self._writing = False
-        waiting = 0
+        waiting, more = 0, False
         for store in (self.records, self.logs):
             flushed = store.flush()
             waiting += flushed.waiting
+            more = more or bool(flushed.waiting and flushed.written)
             if flushed.error is not None and flushed.error != self._troubled:
                 self._troubled = flushed.error
                 print(flushed.error, file=sys.stderr, flush=True)
@@ -199,6 +208,7 @@ class Executor:
                 self.events.forget_finished()
         else:
             self._write_soon()
+        return more
 
     def _prune(self) -> None:
         now_ms = int(time.time() * 1000)

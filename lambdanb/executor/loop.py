@@ -26,7 +26,7 @@ class Timer:
 
     due_s: float
     number: int
-    callback: Callable[[], None] | None = field(compare=False)
+    callback: Callable[[], object] | None = field(compare=False)
 
     def cancel(self) -> None:
         self.callback = None
@@ -40,7 +40,7 @@ class Loop:
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._timers: list[Timer] = []
         self._numbers = itertools.count()
-        self._soon: list[Callable[[], None]] = []
+        self._soon: list[Callable[[], object]] = []
         self._running = True
 
     def watch(self, descriptor: int, callback: Callable[[int], None], events: int = READ) -> None:
@@ -56,16 +56,16 @@ class Loop:
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
-    def call_at(self, due_s: float, callback: Callable[[], None]) -> Timer:
+    def call_at(self, due_s: float, callback: Callable[[], object]) -> Timer:
         """Call at a time of `time.monotonic()`."""
         timer = Timer(due_s, next(self._numbers), callback)
         heapq.heappush(self._timers, timer)
         return timer
 
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, delay_s: float, callback: Callable[[], object]) -> Timer:
         return self.call_at(time.monotonic() + delay_s, callback)
 
-    def at_end_of_round(self, callback: Callable[[], None]) -> None:
+    def at_end_of_round(self, callback: Callable[[], object]) -> None:
         """Call once, after the descriptors that are ready now have been served: the place to write in one go."""
         self._soon.append(callback)
 

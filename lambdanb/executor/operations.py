@@ -86,9 +86,12 @@ class Operations:
             imports=code.get("imports", ()),
             triggers=extra.get("triggers", ()),
         )
-        self._put_concurrency(name, None, extra, defaults=True)
+        # Before anything that may be refused: what runs is what is registered.
         self.catalogue.changed(name)
-        self.catalogue.apply_concurrency()
+        try:
+            self._put_concurrency(name, None, extra, defaults=True)
+        finally:
+            self.catalogue.apply_concurrency()
         return self._describe(version)
 
     def op_configure(self, name: str, qualifier: str | None = None, **settings: Any) -> dict[str, Any]:
@@ -185,13 +188,22 @@ class Operations:
     # What happened
 
     def op_logs(
-        self, name: str, limit: int = 1000, request_id: str | None = None, after: str | None = None
+        self,
+        name: str,
+        limit: int = 1000,
+        request_id: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
     ) -> dict[str, Any]:
-        """Lines of a function's log: the newest, or those written since `after`."""
+        """Lines of a function's log: the newest, those before `before`, or those written since `after`.
+
+        A page may be short, even empty, and yet have `older`: go on from there. 10,000 lines a page at most.
+        """
+        limit = min(limit, 10_000)
         self.registry.get(name)
         self.flush()
         if after is None:
-            page = log_reader.read(self.log_directory, name, request_id=request_id, limit=limit)
+            page = log_reader.read(self.log_directory, name, request_id=request_id, before=before, limit=limit)
         else:
             page = log_reader.read_after(self.log_directory, name, after, request_id=request_id, limit=limit)
         return {"lines": page.lines, "newer": page.newer, "older": page.older}
@@ -253,11 +265,23 @@ class Operations:
         elif "reserved_concurrency" in given or defaults:
             concurrency.delete_reserved(self.registry, name)
         if provisioned is not None:
-            # AWS provisions published versions only. Here $LATEST may ask for it: its newest version is published.
-            qualifier = qualifier or self.registry.publish(name).version
+            # AWS provisions published versions only. Here $LATEST may ask for it: its newest version is published, and
+            # takes the place of the one before.
+            if qualifier is None:
+                qualifier = self.registry.publish(name).version
+                self._unprovision_versions(name, but=qualifier)
             concurrency.put_provisioned(self.registry, name, qualifier, provisioned)
         elif "provisioned_concurrency" in given:
-            concurrency.delete_provisioned(self.registry, name, qualifier or self.registry.publish(name).version)
+            if qualifier is None:
+                self._unprovision_versions(name)
+            else:
+                concurrency.delete_provisioned(self.registry, name, qualifier)
+
+    def _unprovision_versions(self, name: str, but: str = "") -> None:
+        """Take away the provisioned concurrency of the function's versions; that of aliases is their own."""
+        for entry in concurrency.provisioned(self.registry, name):
+            if is_version(entry.qualifier) and entry.qualifier != but:
+                concurrency.delete_provisioned(self.registry, name, entry.qualifier)
 
     def _check_functions_fit(self, rules: str | None) -> None:
         """Rules are changed for functions that keep to them, or not at all. Unknown rules are refused later."""
