@@ -136,6 +136,13 @@ class Fleet:
         if deployment.retired and not deployment.environments:
             self._forget(deployment)
 
+    def release(self, environments: list[Environment]) -> None:
+        """These are provisioned no longer: what is idle ends, what is busy is kept as any other when it is done."""
+        for environment in environments:
+            environment.provisioned = False
+            if environment in environment.deployment.idle:
+                self.retire(environment)
+
     def retire_deployment(self, deployment: Deployment) -> None:
         """The version's code or configuration was replaced: what is busy finishes, everything else ends now."""
         deployment.retired = True
@@ -156,6 +163,7 @@ class Fleet:
         if deployment.template is not None and deployment.template.zygote.state != "gone":
             return
         deployment.template = start_template(self.loop, self.sandboxes, self.zygotes, deployment, self.readable)
+        deployment.template.limit(self.times.template_timeout_s)
 
     def _create(self, deployment: Deployment) -> Environment:
         assert self.owner is not None

@@ -41,6 +41,15 @@ class Template:
         else:
             callback(self.zygote if state == "ready" else None)
 
+    def limit(self, timeout_s: float) -> None:
+        """End it when its init isn't done by then: those who wait for it then run init as without SnapStart."""
+        self._loop.call_later(timeout_s, self._check_time)
+
+    def _check_time(self) -> None:
+        if self.zygote.state == "starting":
+            self.close()
+            self._changed()
+
     def close(self) -> None:
         """End the template, and with it the environments that were forked from it."""
         self.zygote.close()

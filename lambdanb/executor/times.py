@@ -17,6 +17,8 @@ class Times:
 
     init_timeout_s: float = 10.0
     """How long a function's init may take, as on AWS."""
+    template_timeout_s: float = 130.0
+    """How long it may take in a SnapStart template, as on AWS."""
     retry_first_s: float = 60.0
     """Wait before the first retry of an event whose function failed, as on AWS."""
     retry_second_s: float = 120.0

@@ -152,6 +152,8 @@ def _runtime(
         for descriptor in limits:
             os.close(descriptor)
         _standard_streams(log_fd)
+        if initialised is None:
+            _open_streams()
         announce = {"event": "runtime", "rss_kb": resident_kb()}
         control.send(sock, announce, [] if listener is None else [listener])
         if listener is not None:
@@ -162,13 +164,16 @@ def _runtime(
         os._exit(1)
     sock.close()
     _environment(message["child"], start)
+    if initialised is None:
+        # A template's fork has the streams and the logging that the function's init left.
+        bootstrap.set_up_logging()
     data = socket.socket(fileno=data_fd)
     if start["template"]:
         _template(data, start)
     if initialised is None:
         sys.path.insert(0, os.getcwd())
         bootstrap.run(data, start)
-    bootstrap.say(data, {"init": True}, b"")
+    bootstrap.say(data, b'{"init":true}', b"")
     bootstrap.serve(data, start, initialised)
 
 
@@ -180,6 +185,10 @@ def _standard_streams(log_fd: int) -> None:
     os.dup2(log_fd, 2)
     os.close(null)
     os.close(log_fd)
+
+
+def _open_streams() -> None:
+    """Python's own streams over them: whole lines at once, and no text that can't be written."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
@@ -202,7 +211,6 @@ def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
     import tempfile
 
     tempfile.tempdir = None
-    bootstrap.set_up_logging()
 
 
 def _template(data: socket.socket, start: dict[str, Any]) -> NoReturn:
