@@ -96,7 +96,9 @@ class Executor:
     def _forget_after_fork(self) -> None:
         """In a forked child: the connections are the parent's."""
         self._lock = threading.Lock()
-        self._pipeline = None
+        if self._pipeline is not None:
+            self._pipeline.forget()
+            self._pipeline = None
         for line in self._idle:
             line.close()
         self._idle.clear()
@@ -169,6 +171,10 @@ class _Pipeline:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """In a forked child, which has no reading thread: let go of the descriptor, without a word to the executor."""
+        self._socket.close()
 
     def _read(self) -> None:
         reader = wire.MessageReader(ANSWER_BYTES)

@@ -77,9 +77,9 @@ def function(
 ) -> Function | Callable[[Callable[..., Any]], Function]:
     """Deploy a Python function with what it closes over: `@lambdanb.function` or `@lambdanb.function(memory=512)`.
 
-    It is called as a handler, with the event, and the context too if it takes two arguments. What it refers to in the
-    notebook goes along by value, as it is now (by dill): the one convenience that AWS has not. `settings` are those of
-    `deploy`; the name is the function's own unless one is given.
+    It is called as a handler, with the event, and with the context too if its second argument has no default or is
+    called `context`. What it refers to in the notebook goes along by value, as it is now (by dill): the one convenience
+    that AWS has not. `settings` are those of `deploy`; the name is the function's own unless one is given.
     """
     if callable(name):
         return _deploy_closure(name, name.__name__, settings)
@@ -116,14 +116,23 @@ def _deploy_closure(plain: Callable[..., Any], name: str, settings: Mapping[str,
 
     import dill
 
-    takes = sum(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in inspect.signature(plain).parameters.values()
+    signature = inspect.signature(plain)
+    parameters = list(signature.parameters.values())
+    second = parameters[1] if len(parameters) > 1 else None
+    # A second argument that has a default is the function's own business, such as `rate=0.2`.
+    wants_context = (
+        second is not None
+        and second.kind in (second.POSITIONAL_ONLY, second.POSITIONAL_OR_KEYWORD)
+        and (second.default is second.empty or second.name == "context")
     )
-    if takes not in (1, 2):
-        raise TypeError(f"{name} takes {takes} arguments; a handler takes the event, and the context if it wants it")
+    try:
+        signature.bind(*(("event", "context") if wants_context else ("event",)))
+    except TypeError as error:
+        raise TypeError(
+            f"{name}{signature} can't be a handler, which is given the event, and the context if it wants it: {error}"
+        ) from None
     pickled = dill.dumps(plain, recurse=True)
-    module = _CLOSURE_MODULE.format(file=CLOSURE_FILE, arguments="event, context" if takes == 2 else "event")
+    module = _CLOSURE_MODULE.format(file=CLOSURE_FILE, arguments="event, context" if wants_context else "event")
     files = {CLOSURE_FILE: base64.b64encode(pickled).decode()}
     return _deploy(name, {"source": module, "files": files, "imports": ["dill", *_modules_used(plain)]}, settings)
 

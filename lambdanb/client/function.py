@@ -157,7 +157,11 @@ class Function:
     def logs(self, n: int = 100, request_id: str | None = None) -> list[str]:
         """The last `n` lines of the function's log, or of one invocation's."""
         page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id)
-        return [line["text"] for line in page["lines"]]
+        pages = [page["lines"]]
+        while page["older"] is not None and (n := n - len(page["lines"])) > 0:
+            page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id, before=page["older"])
+            pages.append(page["lines"])
+        return [line["text"] for lines in reversed(pages) for line in lines]
 
     def __repr__(self) -> str:
         return f"<Function {self.name}{':' + self.qualifier if self.qualifier else ''}>"
