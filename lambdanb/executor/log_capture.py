@@ -32,6 +32,7 @@ class LogCapture:
         if self._partial:
             self._finish_line()
         self._request_id = request_id
+        self._bytes = self._dropped = 0  # what a process in the background printed meanwhile isn't this one's
         self._start = start + "\n"
         self._kept = [] if keep else None
 
