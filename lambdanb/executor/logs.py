@@ -24,6 +24,8 @@ LONGEST_TEXT_BYTES = 256 * 1024
 SEGMENT_ENDING = ".jsonl"
 _ROW_COST_BYTES = 200  # what a buffered line holds beside its text
 
+_END_OF_LINE = encode_basestring("\n")[1:-1]
+
 _Row = tuple[str, str, str | None, int, bytes]
 
 
@@ -207,8 +209,11 @@ def _encode(rows: list[_Row]) -> bytes:
     for _, stream, request_id, time_ms, text in rows:
         request = "null" if request_id is None else encode_basestring(request_id)
         head = f'{{"time_ms": {time_ms}, "request_id": {request}, "stream": {encode_basestring(stream)}, "text": '
-        if len(text) <= LONGEST_TEXT_BYTES and b"\n" not in text:
-            encoded.append(f"{head}{encode_basestring(text.decode(errors='replace'))}}}\n")
+        if len(text) <= LONGEST_TEXT_BYTES and b"\\" not in text:
+            # All lines at once. Without a backslash in the text, \\n in its JSON can only be an end of line.
+            lines = encode_basestring(text.removesuffix(b"\n").decode(errors="replace"))
+            separator = f'"}}\n{head}"'
+            encoded.append(f"{head}{lines.replace(_END_OF_LINE, separator)}}}\n")
             continue
         for line in text.removesuffix(b"\n").split(b"\n"):
             for start in range(0, len(line) or 1, LONGEST_TEXT_BYTES):

@@ -30,7 +30,7 @@ from lambdanb.runtime.measure import cpu_us, peak_kb
 def run(data: socket.socket, start: dict[str, Any]) -> NoReturn:
     """Init, then events until the executor closes `data`. Never returns: the process ends here."""
     handler, failure = initialise(start)
-    say(data, {"init": handler is not None}, failure)
+    say(data, b'{"init":true}' if handler is not None else b'{"init":false}', failure)
     if handler is None:
         leave(1)
     serve(data, start, handler)
@@ -67,7 +67,9 @@ def serve(data: socket.socket, start: dict[str, Any], handler: Handler) -> NoRet
             result, failed = too_large(limit), True
         flush_output()
         cpu = cpu_us()
-        say(data, {"id": header["id"], "error": failed, "rss_kb": peak_kb(), "cpu_us": cpu - cpu_before}, result)
+        error = "true" if failed else "false"
+        said = f'{{"id":"{header["id"]}","error":{error},"rss_kb":{peak_kb()},"cpu_us":{cpu - cpu_before}}}'
+        say(data, said.encode(), result)
         cpu_before = cpu
 
 
@@ -121,10 +123,10 @@ def too_large(limit: int) -> bytes:
     return json.dumps({"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}).encode()
 
 
-def say(data: socket.socket, header: dict[str, Any], payload: bytes) -> None:
-    """Send one message. When the function has closed the socket, or the executor is gone, this runtime is over."""
+def say(data: socket.socket, header: bytes, payload: bytes) -> None:
+    """Send one message, whose header is JSON. A closed socket, by the function or the executor, ends this runtime."""
     try:
-        data.sendall(wire.encode(header, payload))
+        data.sendall(wire.encode_raw(header, payload))
     except OSError:
         leave(1)
 

@@ -110,8 +110,8 @@ class V1Group:
         return [controller for controller, _ in self._distinct()]
 
     def open_procs(self) -> list[int]:
-        # Not cgroup.procs: a thread that moves itself alone takes no lock that every fork and exit of the machine shares,
-        # whose writer waits for an RCU grace period (some 10 ms on a busy machine). The runtime has one thread then.
+        # Not cgroup.procs: a thread that moves itself alone takes no lock that every fork and exit of the machine
+        # shares, whose writer waits for an RCU grace period (10 ms on a busy machine). The runtime has one thread then.
         return [os.open(folder + "/tasks", os.O_WRONLY | os.O_CLOEXEC) for _, folder in self._distinct()]
 
     def _distinct(self) -> list[tuple[str, str]]:
