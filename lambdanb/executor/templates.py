@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lambdanb.executor.loop import Loop
-from lambdanb.executor.zygotes import Zygote, Zygotes
+from lambdanb.executor.zygotes import ONE_THREAD, Zygote, Zygotes
 from lambdanb.model import control
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def start_template(
     ours, theirs = control.pair()
     template = Template(loop, sandbox, init, ours)
     start = deployment.start_message("", template=True, environment_id=template_id)
+    start["environ"] = ONE_THREAD | start["environ"]
 
     def fork(zygote: Zygote) -> None:
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
