@@ -157,7 +157,9 @@ def enforcements(capabilities: Capabilities, *, connections: int | None = None) 
     if unified or "memory" in own:
         listed.append(Enforcement("memory", "hard", f"{group} memory", "counts the whole tree and shared memory"))
     else:
-        listed.append(Enforcement("memory", "soft", "watchdog, every 10 ms", no_group))
+        # Files there that nobody has mapped are counted by their file system, where it is the environment's own.
+        shm = "" if capabilities.namespaces else "; files in the machine's /dev/shm count only while they are mapped"
+        listed.append(Enforcement("memory", "soft", "watchdog, every 10 ms", no_group + shm))
     if unified or "cpu" in own:
         listed.append(Enforcement("cpu", "hard", f"{group} CPU quota, 20 ms periods"))
     else:
