@@ -19,6 +19,7 @@ from lambdanb.sandbox import cgroup_places
 # The machine at its best, without cgroups (most users), without namespaces too (containers), and with nothing.
 BEST, NO_CGROUPS, NO_NAMESPACES = "", "cgroups", "cgroups,namespaces"
 BARE = "cgroups,namespaces,landlock,seccomp"
+SECRET = "s3cr3t-of-the-notebook"
 WAYS = (BEST, NO_CGROUPS, NO_NAMESPACES)
 
 
@@ -50,7 +51,9 @@ class Machine:
 
 
 def machines(*ways: str, rules: str = "today") -> Any:
-    """A module's fixture `machine`: its tests run once on each of the ways. LAMBDANB_HOME is the machine's home."""
+    """A module's fixture `machine`: its tests run once on each of the ways. LAMBDANB_HOME is the machine's home; the
+    user's own folder has AWS credentials in it.
+    """
     has_cgroups = cgroup_places.find()[0] is not None
     # Without cgroups to do without, the best way is the one without them.
     params = [way for way in ways or WAYS if way != NO_CGROUPS or has_cgroups]
@@ -58,7 +61,11 @@ def machines(*ways: str, rules: str = "today") -> Any:
     @pytest.fixture(scope="module", params=params, ids=lambda way: f"without-{way}" if way else "best")
     def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         folder = tmp_path_factory.mktemp("limits") / "home"
+        credentials = folder.parent / "user" / ".aws" / "credentials"
+        credentials.parent.mkdir(parents=True)
+        credentials.write_text(f"aws_secret_access_key = {SECRET}\n")
         with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HOME", str(credentials.parents[1]))
             patch.setenv("LAMBDANB_HOME", str(folder))
             patch.setenv("LAMBDANB_WITHOUT", request.param)
             machine = Machine(folder, request.param)
