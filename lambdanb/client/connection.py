@@ -14,6 +14,7 @@ import json
 import os
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,6 +26,7 @@ from lambdanb.client.start import connect
 from lambdanb.model import wire
 from lambdanb.model.errors import ExecutorLost, from_wire
 
+_DYING_S = 1.0
 ANSWER_BYTES = 256 * 1024 * 1024
 
 Answer = tuple[dict[str, Any], bytes]
@@ -55,9 +57,11 @@ class Executor:
         line = self._take()
         try:
             answer = line.call(header, payload)
-        except BaseException:
+        except BaseException as error:
             # An interrupt leaves an answer on its way: this connection can't be used again.
             line.close()
+            if isinstance(error, ExecutorLost):
+                self._hang_up_idle()
             raise
         self._idle.append(line)
         return checked(answer)
@@ -81,8 +85,12 @@ class Executor:
             pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
             pipeline.close()
-        while self._idle:
-            self._idle.pop().close()
+        self._hang_up_idle()
+
+    def _hang_up_idle(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def _take(self) -> _Line:
         while self._idle:
@@ -136,11 +144,23 @@ class _Line:
         except ConnectionResetError:
             answer = None
         if answer is None:
+            wait_for_peer_end(self._socket)
             raise lost(header, sent=True)
         return answer
 
     def close(self) -> None:
         self._socket.close()
+
+
+def wait_for_peer_end(sock: socket.socket) -> None:
+    """A dying executor closes its sockets one by one: wait until it is dead, so that the next call doesn't reach it."""
+    pid, _, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    with contextlib.suppress(OSError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            select.select([descriptor], [], [], _DYING_S)
+        finally:
+            os.close(descriptor)
 
 
 class _Pipeline:

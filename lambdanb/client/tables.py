@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdanb.model.records import Report
 from lambdanb.model.rules import RULES, cpu_share
 
 
@@ -55,12 +56,19 @@ def functions_table(described: list[dict[str, Any]]) -> Table:
 
 def limits_table(answer: dict[str, Any]) -> Table:
     """Every limit with what holds it on this machine: the answer of the operation `limits`."""
-    rows = [(each["limit"], each["strength"], each["mechanism"], each["note"]) for each in answer["limits"]]
+    rows = [
+        (each["limit"], each["value"], each["strength"], each["mechanism"], each["note"]) for each in answer["limits"]
+    ]
     notes = [
         "hard: the kernel holds it; soft: watched, and acted on a moment after; not enforced: nothing holds it.",
         *(f"Not on this machine: {mechanism}: {why}" for mechanism, why in answer["missing"].items()),
     ]
-    return Table(f"Limits under the rules {answer['rules']!r}", ("limit", "strength", "by", "note"), rows, notes)
+    return Table(
+        f"Limits under the rules {answer['rules']!r}",
+        ("limit", "under these rules", "strength", "by", "note"),
+        rows,
+        notes,
+    )
 
 
 def settings_table(settings: dict[str, Any]) -> Table:
@@ -108,6 +116,19 @@ def function_table(described: dict[str, Any], limits: dict[str, Any] | None, qua
     rows += [(label, value) for label, value in optional if value]
     name = c["function_name"] + (f":{qualifier}" if qualifier else "")
     return Table(f"Function {name}", ("", ""), rows)
+
+
+def report_table(report: Report) -> Table:
+    """AWS's REPORT of an invocation: what it took, and what it is billed."""
+    rows = [
+        ("duration", f"{report.duration_ms:,.2f} ms"),
+        ("billed duration", f"{report.billed_ms:,} ms"),
+        ("memory size", f"{report.memory_mb:,} MB"),
+        ("max memory used", f"{report.max_memory_mb:,} MB"),
+    ]
+    if report.init_ms is not None:
+        rows.append(("init duration", f"{report.init_ms:,.2f} ms"))
+    return Table(f"Report of {report.request_id}", ("", ""), rows)
 
 
 def limits_text(answer: dict[str, Any]) -> str:

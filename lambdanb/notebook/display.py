@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from lambdanb.client.connection import Executor
 from lambdanb.client.function import Function
 from lambdanb.client.invocation import Invocation
-from lambdanb.client.tables import Table, function_table
+from lambdanb.client.tables import Table, function_table, report_table
 from lambdanb.model.errors import ExecutorLost, ServiceError
+from lambdanb.model.records import Report
 from lambdanb.notebook import html
 from lambdanb.notebook.cells import Cells
 from lambdanb.notebook.frames import Paint
@@ -34,6 +35,7 @@ def install(shell: InteractiveShell, cells: Cells) -> None:
     looks: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         Function: (function_html, function_text),
         Invocation: (lambda each: invocation_html(each, cells), lambda each: invocation_text(each, cells)),
+        Report: (lambda each: html.table(report_table(each)), lambda each: report_table(each).text()),
         Table: (html.table, Table.text),
     }
     by_mime = _formatters(shell)
@@ -47,7 +49,7 @@ def install(shell: InteractiveShell, cells: Cells) -> None:
 def uninstall(shell: InteractiveShell) -> None:
     """Take that back."""
     for mime in ("text/html", "text/plain"):
-        for cls in (Function, Invocation, Table):
+        for cls in (Function, Invocation, Report, Table):
             _formatters(shell)[mime].pop(cls, None)
     pictures = _formatters(shell)["image/png"]
     if _knows_figures(pictures) and pictures.lookup_by_type(".".join(_FIGURE)) is figure_png:
