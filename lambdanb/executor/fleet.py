@@ -137,10 +137,10 @@ class Fleet:
             self._forget(deployment)
 
     def release(self, environments: list[Environment]) -> None:
-        """These are provisioned no longer: what is idle ends, what is busy is kept as any other when it is done."""
+        """These are provisioned no longer: what runs nothing ends, what is busy is kept as any other when it is done."""
         for environment in environments:
             environment.provisioned = False
-            if environment in environment.deployment.idle:
+            if environment.invocation is None:
                 self.retire(environment)
 
     def retire_deployment(self, deployment: Deployment) -> None:
