@@ -81,7 +81,6 @@ class Dispatcher:
         """The handler returned or raised."""
         invocation = environment.invocation
         assert invocation is not None
-        environment.drain_log()
         error_type = None
         if len(payload) > environment.deployment.rules.response_bytes and not header["error"]:
             payload = function_errors.response_too_large(environment.deployment.rules.response_bytes)

@@ -247,6 +247,9 @@ class Environment:
     def _on_message(self, header: dict[str, Any], payload: bytes) -> None:
         if self.state == "busy" and self.invocation is not None and _answers(header, self.invocation.request_id):
             self.state = "idle"
+            # What it printed was in the pipe before its answer was in the socket, so epoll told of both or of neither.
+            if self._log_fd is not None and self.loop.may_be_ready(self._log_fd):
+                self.drain_log()
             self.owner.replied(self, header, payload)
         elif self.state in ("starting", "initialising") and _tells_of_init(header):
             self._initialised(header, payload)

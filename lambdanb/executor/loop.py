@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _LONGEST_WAIT_S = 3600.0
+_MOST_A_ROUND = 256
 
 
 @dataclass(order=True)
@@ -42,6 +43,7 @@ class Loop:
         self._numbers = itertools.count()
         self._soon: list[Callable[[], object]] = []
         self._running = True
+        self._round: dict[int, int] = {}
 
     def watch(self, descriptor: int, callback: Callable[[int], None], events: int = READ) -> None:
         """Call `callback(events)` whenever the descriptor is ready. A second call changes what is watched."""
@@ -69,6 +71,10 @@ class Loop:
         """Call once, after the descriptors that are ready now have been served: the place to write in one go."""
         self._soon.append(callback)
 
+    def may_be_ready(self, descriptor: int) -> bool:
+        """False only if nothing was to be read from the descriptor when this round began: saves asking the kernel."""
+        return descriptor in self._round or len(self._round) == _MOST_A_ROUND
+
     def stop(self) -> None:
         self._running = False
 
@@ -76,7 +82,8 @@ class Loop:
         """Serve until `stop`."""
         callbacks = self._callbacks
         while self._running:
-            for descriptor, events in self._epoll.poll(self._wait_s()):
+            self._round = dict(self._epoll.poll(self._wait_s(), _MOST_A_ROUND))
+            for descriptor, events in self._round.items():
                 callback = callbacks.get(descriptor)
                 if callback is not None:
                     try:

@@ -24,7 +24,7 @@ from lambdanb.model import wire
 from lambdanb.runtime import faults
 from lambdanb.runtime.context import LambdaContext, describe_function
 from lambdanb.runtime.handler import Handler, load_handler
-from lambdanb.runtime.measure import cpu_us, peak_kb
+from lambdanb.runtime.measure import used
 
 
 def run(data: socket.socket, start: dict[str, Any]) -> NoReturn:
@@ -56,7 +56,7 @@ def serve(data: socket.socket, start: dict[str, Any], handler: Handler) -> NoRet
     describe_function()
     reader = wire.MessageReader(start["request_bytes"])
     limit = start["response_bytes"]
-    cpu_before = cpu_us()
+    cpu_before, _ = used()
     while True:
         message = wire.receive(data, reader)
         if message is None:
@@ -66,9 +66,9 @@ def serve(data: socket.socket, start: dict[str, Any], handler: Handler) -> NoRet
         if len(result) > limit and not failed:
             result, failed = too_large(limit), True
         flush_output()
-        cpu = cpu_us()
+        cpu, peak_kb = used()
         error = "true" if failed else "false"
-        said = f'{{"id":"{header["id"]}","error":{error},"rss_kb":{peak_kb()},"cpu_us":{cpu - cpu_before}}}'
+        said = f'{{"id":"{header["id"]}","error":{error},"rss_kb":{peak_kb},"cpu_us":{cpu - cpu_before}}}'
         say(data, said.encode(), result)
         cpu_before = cpu
 

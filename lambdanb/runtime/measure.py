@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import time
 
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -15,12 +14,11 @@ def resident_kb() -> int:
         return int(statm.read().split()[1]) * _PAGE_KB
 
 
-def peak_kb() -> int:
-    """The most memory that this process ever had resident, in KB. A fork starts with what it holds at the fork."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def cpu_us() -> int:
-    """CPU time in microseconds of this process and of the children it has waited for."""
+def used() -> tuple[int, int]:
+    """(CPU time in microseconds of this process and of the children it has waited for, the most memory in KB that it
+    ever had resident). A fork starts with the memory that it holds at the fork, and with no CPU time.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time_ns() // 1000 + int((children.ru_utime + children.ru_stime) * 1e6)
+    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return int(cpu_s * 1e6), own.ru_maxrss
