@@ -147,7 +147,7 @@ def test_one_that_died_a_moment_ago_isn_t_used(shared_home: Path) -> None:
         except lambdanb.FunctionError as error:
             # It was given the event before anybody could know.
             assert error.error_type == "Runtime.ExitError"
-        assert eventually(lambda: idle["id"] not in {each["id"] for each in environments("dies")})
+        assert eventually(lambda killed=idle["id"]: killed not in {each["id"] for each in environments("dies")})
         assert function()
 
 
