@@ -81,13 +81,16 @@ class Dispatcher:
         """The handler returned or raised."""
         invocation = environment.invocation
         assert invocation is not None
-        error_type = None
+        ended_s = time.monotonic()
         if len(payload) > environment.deployment.rules.response_bytes and not header["error"]:
             payload = function_errors.response_too_large(environment.deployment.rules.response_bytes)
             header["error"] = True
         if header["error"]:
-            error_type = error_type_of(payload)
-        self._finish(environment, payload, "error" if header["error"] else "ok", error_type, header)
+            self._finish(environment, payload, "error", error_type_of(payload), header, ended_s)
+        else:
+            if invocation.answer is not None:
+                invocation.answer(payload)
+            self._finish(environment, payload, "ok", None, header, ended_s)
         self.fleet.keep(environment)
         self.on_room()
 
@@ -96,7 +99,7 @@ class Dispatcher:
         environment.drain_log()
         if environment.invocation is not None:
             self._begin_late(environment)
-            self._finish(environment, failure, "error", error_type_of(failure), None)
+            self._finish(environment, failure, "error", error_type_of(failure))
         self.fleet.retire(environment)
         self.on_room()
 
@@ -114,7 +117,7 @@ class Dispatcher:
         payload, error_type, line = failure_of_ending(ending, invocation.request_id, timeout_s)
         environment.log.complete()
         environment.log.line(line.encode())
-        self._finish(environment, payload, "timeout" if ending.timed_out else "crashed", error_type, None)
+        self._finish(environment, payload, "timeout" if ending.timed_out else "crashed", error_type)
         if environment.state != "down":
             self.fleet.retire(environment)
         elif not environment.provisioned or environment.deployment.retired:
@@ -134,7 +137,7 @@ class Dispatcher:
                 self._begin_late(environment)
             payload, error_type, line = failure_of_ending(Ending(None, why=why), invocation.request_id, 0.0)
             environment.log.line(line.encode())
-            self._finish(environment, payload, "crashed", error_type, None)
+            self._finish(environment, payload, "crashed", error_type)
         self.fleet.retire(environment)
         self.on_room()
 
@@ -189,10 +192,11 @@ class Dispatcher:
         payload: bytes,
         status: str,
         error_type: str | None,
-        header: dict[str, Any] | None,
+        header: dict[str, Any] | None = None,
+        ended_s: float | None = None,
     ) -> None:
         """Bill, record, log, and give the outcome. `header` is the runtime's own account, if it lived to give one."""
-        now_s = time.monotonic()
+        now_s = time.monotonic() if ended_s is None else ended_s
         invocation = environment.invocation
         assert invocation is not None
         environment.invocation = None
@@ -241,7 +245,8 @@ class Dispatcher:
         self.placement.leave(deployment.name)
         self.under_way -= 1
         self.on_write()
-        invocation.done(Outcome(payload, None if status == "ok" else "Unhandled", record, log))
+        if status != "ok" or invocation.answer is None:
+            invocation.done(Outcome(payload, None if status == "ok" else "Unhandled", record, log))
 
     def _record_throttle(self, invocation: Invocation, throttle: TooManyRequestsException) -> None:
         deployment = invocation.deployment

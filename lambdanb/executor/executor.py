@@ -131,10 +131,6 @@ class Executor:
 
         def done(outcome: Outcome) -> None:
             record = outcome.record
-            if outcome.function_error is None and not show_log:
-                head = f'{{"n":{n},"status":200,"request_id":"{record.request_id}","version":"{record.version}"}}'
-                client.answer_raw(head.encode(), outcome.payload)
-                return
             answer: dict[str, Any] = {
                 "status": 200,
                 "request_id": record.request_id,
@@ -156,6 +152,9 @@ class Executor:
             keep_log=True,
             cold=header.get("cold", False),
         )
+        if not show_log:
+            head = f'{{"n":{n},"status":200,"request_id":"{invocation.request_id}","version":"{deployment.version}"}}'
+            invocation.answer = lambda result: client.answer_soon(head.encode(), result)
         self.dispatcher.invoke(invocation, synchronous=True)
 
     def _accept(self, client: Client, header: dict[str, Any], payload: bytes) -> None:

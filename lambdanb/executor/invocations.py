@@ -43,12 +43,17 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class Invocation:
-    """`done` is called once, with the outcome. `arrived_s` is on the monotonic clock, `arrived_ms` since the epoch."""
+    """`done` is called once, with the outcome. `arrived_s` is on the monotonic clock, `arrived_ms` since the epoch.
+
+    A caller who wants a good result alone, and wants it soon, gives `answer`: it is called with the payload before the
+    invocation is billed, recorded and logged, and `done` is called only for a failure.
+    """
 
     deployment: Deployment
     payload: bytes
     done: Callable[[Outcome], None]
     arn: str
+    answer: Callable[[bytes], None] | None = None
     trigger: str = "invoke"
     client_context: dict[str, Any] | None = None
     trace: str | None = None

@@ -34,9 +34,13 @@ Handle = Callable[["Client", dict[str, Any], bytes], None]
 
 
 class Client:
-    """One connection. `answer` and `refuse` may be called at any time, also when the client has left."""
+    """One connection. Each request is answered or refused once, at any time, also when the client has left.
+
+    `waiting`: requests that have not been.
+    """
 
     def __init__(self, stream: Stream) -> None:
+        self.waiting = 0
         self._stream = stream
 
     @property
@@ -46,14 +50,23 @@ class Client:
     def answer(self, n: int, header: dict[str, Any], payload: bytes = b"") -> None:
         """Answer request `n`."""
         header["n"] = n
+        self.waiting -= 1
         self._stream.gather(encode(header, payload))
 
-    def answer_raw(self, head: bytes, payload: bytes) -> None:
-        """Answer with a header that is JSON already and names its request."""
-        self._stream.gather(encode_raw(head, payload))
+    def answer_soon(self, head: bytes, payload: bytes) -> None:
+        """Answer with a header that is JSON already and names its request.
+
+        At once, when the client waits for nothing else; several answers go out together, at the end of the round.
+        """
+        self.waiting -= 1
+        if self.waiting == 0:
+            self._stream.send(encode_raw(head, payload))
+        else:
+            self._stream.gather(encode_raw(head, payload))
 
     def refuse(self, n: int, error: ServiceError) -> None:
         """Answer request `n` with an error of the service."""
+        self.waiting -= 1
         self._stream.gather(encode({"n": n, "refused": error.to_wire()}))
 
 
@@ -102,6 +115,7 @@ class Server:
         n = header.get("n") if type(header) is dict else None
         if type(n) is not int:
             return  # nobody who speaks this protocol, and no number under which to tell it so
+        client.waiting += 1
         try:
             self._handle(client, header, payload)
         except ServiceError as error:
