@@ -82,6 +82,8 @@ def function(
     that AWS has not. `settings` are those of `deploy`; the name is the function's own unless one is given.
     """
     if callable(name):
+        if not hasattr(name, "__name__"):
+            raise TypeError(f"{name!r} has no name: give one, as in lambdanb.function('name')(...)")
         return _deploy_closure(name, name.__name__, settings)
     chosen = name
     return lambda plain: _deploy_closure(plain, chosen or plain.__name__, settings)
@@ -141,5 +143,8 @@ def _modules_used(plain: Callable[..., Any]) -> list[str]:
     """The modules that the function refers to by a global name, to be preloaded."""
     import inspect
 
-    names = inspect.getclosurevars(plain).globals.values()
+    inner = inspect.unwrap(plain)
+    if not inspect.isfunction(inner):
+        return []  # a partial, or an object that can be called
+    names = inspect.getclosurevars(inner).globals.values()
     return sorted({value.__name__ for value in names if inspect.ismodule(value)})

@@ -1,0 +1,363 @@
+"""The public API as it is used: called, submitted, mapped, forked, interrupted by nothing, shared between processes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, wait
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import multiprocess
+import pytest
+from homes import executor_pid, hang_up, wait_for_end
+
+import lambdanb
+from lambdanb.client.connection import Executor
+from lambdanb.model.errors import InvalidParameterValueException, RequestTooLargeException, ValidationException
+
+ECHO = "def lambda_handler(event, context): return event\n"
+PICKY = """
+import time
+def lambda_handler(event, context):
+    if event == "raise": raise LookupError("not " + event)
+    if event == "slow": time.sleep(0.3)
+    return event
+"""
+
+
+@pytest.fixture
+def echo(shared_home: Path) -> lambdanb.Function:
+    return lambdanb.deploy("echo", ECHO, timeout=20)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        True,
+        0,
+        -1.5,
+        1e308,
+        2**80,
+        "",
+        "käse \U0001f9c0 \x00 \ud800",
+        [],
+        {},
+        {"a": [1, {"b": None}]},
+        "x" * 1_000_000,
+    ],
+    ids=lambda event: repr(event)[:20],
+)
+def test_what_goes_in_comes_out(echo: lambdanb.Function, event: Any) -> None:
+    assert echo(event) == event
+    assert echo.invoke(event).payload == event
+    assert echo.submit(event).result(10) == event
+
+
+def test_tuples_and_keys_become_json_s(echo: lambdanb.Function) -> None:
+    assert echo((1, 2)) == [1, 2]
+    assert echo({1: "one"}) == {"1": "one"}
+    assert str(echo(float("nan"))) == "nan"
+
+
+@pytest.mark.parametrize("event", [{1, 2}, b"bytes", object(), Decimal("1"), {"deep": [set()]}], ids=repr)
+def test_what_isn_t_json_is_refused_here(echo: lambdanb.Function, event: Any) -> None:
+    for call in (echo, echo.invoke, echo.submit):
+        with pytest.raises(TypeError, match=r"An event must be JSON.*Give numbers, texts, lists"):
+            call(event)
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(TypeError, match="An event must be JSON"):
+        echo(loop)
+
+
+def test_6_mb(echo: lambdanb.Function) -> None:
+    most = 6 * 1024 * 1024
+    for size in (most - 2, most - 1):
+        try:
+            assert echo("x" * size) == "x" * size
+        except RequestTooLargeException as error:
+            assert "payload is too large for the RequestResponse invocation type" in str(error)
+            assert size + 2 > most
+
+
+def test_submit(shared_home: Path) -> None:
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    futures = [function.submit(number) for number in range(100)]
+    assert [future.result(20) for future in futures] == list(range(100))
+    failed = function.submit("raise")
+    assert isinstance(failed.exception(10), lambdanb.FunctionError)
+    with pytest.raises(lambdanb.FunctionError, match="not raise"):
+        failed.result()
+
+
+def test_a_cancelled_future_disturbs_no_other(shared_home: Path) -> None:
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    cancelled, kept = function.submit("slow"), function.submit("slow")
+    assert cancelled.cancel()
+    assert kept.result(10) == "slow"
+    assert function.submit("next").result(10) == "next"
+
+
+def test_callbacks_may_call_again(shared_home: Path) -> None:
+    """A callback runs in the reading thread: one that submits mustn't stand in its own way."""
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    second: Future[Any] = Future()
+
+    def go_on(first: Future[Any]) -> None:
+        function.submit(first.result() + 1).add_done_callback(lambda done: second.set_result(done.result()))
+
+    function.submit(1).add_done_callback(go_on)
+    assert second.result(10) == 2
+
+
+def test_map(shared_home: Path) -> None:
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    assert list(function.map(range(200), in_flight=4)) == list(range(200))
+    assert list(function.map([])) == []
+    results = function.map(["a", "raise", "b"])
+    assert next(results) == "a"
+    with pytest.raises(lambdanb.FunctionError, match="not raise"):
+        next(results)
+    with pytest.raises(ValueError, match="at least one event"):
+        function.map([1], in_flight=0)
+
+
+def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
+    """An endless source is fine: no more is taken of it than is under way."""
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    taken: list[int] = []
+
+    def endless() -> Any:
+        while True:
+            taken.append(len(taken))
+            yield taken[-1]
+
+    results = function.map(endless(), in_flight=3)
+    assert [next(results) for _ in range(10)] == list(range(10))
+    assert len(taken) <= 14
+
+
+def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
+    with pytest.raises(TypeError, match=r"unknown setting memroy; there are .*memory, .*timeout"):
+        echo.configure(memroy=512)
+    with pytest.raises(TypeError, match="unknown setting memory_mb"):
+        lambdanb.function("named", memory_mb=512)(lambda event: event)  # type: ignore[operator]
+    with pytest.raises(ValidationException, match="Value '64' at 'memorySize' failed to satisfy constraint"):
+        echo.configure(memory=64)
+    with pytest.raises(InvalidParameterValueException, match="AWS_REGION"):
+        echo.configure(environment={"AWS_REGION": "mars"})
+    with pytest.raises(ValidationException, match="functionName"):
+        lambdanb.deploy("no good name", ECHO)
+    assert echo.description["configuration"]["memory_mb"] == 128
+
+
+def test_source_from_a_file(shared_home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "any_name.py"
+    file.write_text(ECHO)
+    function = lambdanb.deploy("from-file", file)
+    assert function("read") == "read"
+    assert function.source == ECHO
+
+
+def test_listing(home: Path) -> None:
+    assert lambdanb.functions() == []
+    for name in ("b", "a"):
+        lambdanb.deploy(name, ECHO)
+    assert [function.name for function in lambdanb.functions()] == ["a", "b"]
+    lambdanb.get("a").delete()
+    assert [function.name for function in lambdanb.functions()] == ["b"]
+
+
+# @lambdanb.function
+
+FACTOR = 3
+
+
+def by_factor(number: int) -> int:
+    return number * FACTOR
+
+
+def test_closures(shared_home: Path) -> None:
+    step, table = 10, {"a": 1}
+
+    @lambdanb.function
+    def closes_over(event: Any) -> Any:
+        return [event + step, table]
+
+    assert isinstance(closes_over, lambdanb.Function)
+    assert closes_over.name == "closes_over"
+    assert closes_over(1) == [11, {"a": 1}]
+    step = 20
+    assert closes_over(1) == [11, {"a": 1}], "by value, as it was"
+
+
+def test_closure_with_settings_context_and_defaults(shared_home: Path) -> None:
+    @lambdanb.function(memory=256, timeout=7)  # type: ignore[arg-type]
+    def with_context(event: Any, context: Any) -> Any:
+        return [event, context.memory_limit_in_mb]
+
+    assert with_context(1) == [1, "256"]  # type: ignore[operator]
+
+    @lambdanb.function("renamed")
+    def with_default(event: Any, rate: float = 0.5) -> Any:
+        return event * rate
+
+    assert with_default.name == "renamed"  # type: ignore[union-attr]
+    assert with_default(3) == 1.5  # type: ignore[operator]
+
+    @lambdanb.function("maybe")
+    def context_with_default(event: Any, context: Any = None) -> Any:
+        return context is not None
+
+    assert context_with_default() is True  # type: ignore[operator]
+    for wrong in (lambda: 1, lambda a, b, c: 1, lambda event, *, needed: 1):
+        with pytest.raises(TypeError, match="can't be a handler"):
+            lambdanb.function("wrong")(wrong)  # type: ignore[operator]
+
+
+SCRIPT = """
+import functools, math
+import lambdanb
+
+RATE = 2
+class Point:
+    def __init__(self, x): self.x = x
+    def twice(self): return Point(self.x * RATE)
+
+def helper(point): return point.twice().x + math.floor(0.5)
+
+def traced(function):
+    @functools.wraps(function)
+    def inner(event):
+        return ["traced", function(event)]
+    return inner
+
+@lambdanb.function(memory=256)
+@traced
+def uses_all(event):
+    def factorial(n): return 1 if n < 2 else n * factorial(n - 1)
+    return [helper(Point(event)), factorial(5)]
+
+print(uses_all(21), uses_all.name)
+"""
+
+
+def test_closures_of_a_script_take_globals_classes_and_decorators_along(shared_home: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("['traced', [42, 120]] uses_all\n", "")
+
+
+def test_a_partial_s_own_name_is_asked_for(shared_home: Path) -> None:
+    add = functools.partial(lambda a, b: a + b, 1)
+    function = lambdanb.function("adds")(add)  # type: ignore[operator]
+    assert function(2) == 3
+    with pytest.raises(TypeError, match="has no name: give one"):
+        lambdanb.function(add)
+
+
+# Homes, processes, threads
+
+
+def test_two_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = []
+    homes = [tmp_path / "one", tmp_path / "two"]
+    for folder in homes:
+        monkeypatch.setenv("LAMBDANB_HOME", str(folder))
+        functions.append(lambdanb.deploy("same", f"def lambda_handler(event, context): return {folder.name!r}\n"))
+    assert [function() for function in functions] == ["one", "two"]
+    monkeypatch.setenv("LAMBDANB_HOME", str(homes[0]))
+    assert lambdanb.get("same")() == "one"
+    assert executor_pid(homes[0]) != executor_pid(homes[1])
+    for folder in homes:
+        hang_up(folder)
+
+
+def test_a_new_process_sees_the_functions(home: Path) -> None:
+    """A restarted kernel: the functions, their versions and records are there."""
+    lambdanb.deploy("stays", ECHO).publish()
+    lambdanb.get("stays")(1)
+    hang_up(home)
+    script = "import lambdanb; f = lambdanb.get('stays', '1'); print(f('still'), len(lambdanb.get('stays').records()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "still 2\n", done.stderr
+    wait_for_end(executor_pid(home))
+
+
+def test_after_a_fork(echo: lambdanb.Function) -> None:
+    """The child has connections of its own; parent and child never get each other's answers."""
+    pending = echo.submit("parent's")
+    assert echo("before") == "before"
+    pid = os.fork()
+    if pid == 0:
+        good = all(echo(f"child {number}") == f"child {number}" for number in range(50))
+        good = good and echo.submit("child's").result(10) == "child's"
+        os._exit(0 if good else 1)
+    assert all(echo(number) == number for number in range(50))
+    assert pending.result(10) == "parent's"
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert echo.submit("after").result(10) == "after"
+
+
+def test_a_forked_child_doesn_t_keep_the_executor_alive(home: Path) -> None:
+    function = lambdanb.deploy("echo", ECHO)
+    assert function(1) == function.submit(1).result(10)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)  # until the parent has seen the executor's end
+        os._exit(0)
+    os.close(reader)
+    try:
+        hang_up(home)
+    finally:
+        os.close(writer)
+        os.waitpid(pid, 0)
+
+
+def call_it(number: int) -> int:
+    result: int = lambdanb.get("echo")(number)
+    return result
+
+
+def test_in_a_multiprocess_pool(echo: lambdanb.Function) -> None:
+    for method in ("fork", "spawn"):
+        with multiprocess.get_context(method).Pool(2) as pool:
+            assert pool.map(call_it, range(20)) == list(range(20))
+            pool.close()
+            pool.join()
+
+
+def test_threads(echo: lambdanb.Function) -> None:
+    """Many threads, by both ways, at once: everybody gets their own answer."""
+    wrong: list[Any] = []
+
+    def call(thread: int) -> None:
+        for number in range(50):
+            event = [thread, number]
+            got = echo(event) if number % 2 else echo.submit(event).result(30)
+            if got != event:
+                wrong.append((event, got))
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+
+
+def test_closing_fails_what_is_pending(home: Path) -> None:
+    function = lambdanb.deploy("picky", "import time\ndef lambda_handler(event, context): time.sleep(20)\n", timeout=30)
+    pending = [function.submit(number) for number in range(3)]
+    Executor.of().close()
+    done, _ = wait(pending, 10)
+    assert len(done) == 3
+    assert all(isinstance(future.exception(), lambdanb.ExecutorLost) for future in pending)
