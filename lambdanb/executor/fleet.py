@@ -137,7 +137,7 @@ class Fleet:
             self._forget(deployment)
 
     def release(self, environments: list[Environment]) -> None:
-        """These are provisioned no longer: what runs nothing ends, what is busy is kept as any other when it is done."""
+        """These are provisioned no longer: what runs nothing ends, what is busy is kept as any other later."""
         for environment in environments:
             environment.provisioned = False
             if environment.invocation is None:

@@ -94,7 +94,7 @@ def unmarshal(event: bytes) -> Any:
     """The event as Python data."""
     try:
         return _decode(event.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise faults.Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 
 
