@@ -86,6 +86,52 @@ FAULTS = {
         "Runtime.ExitError",
         "answered what nobody had asked",
     ),
+    "an answer to its own event that isn't one": (
+        """
+        import os, stat, struct
+        head = ('{"id": "' + context.aws_request_id + '"}').encode()
+        frame = struct.pack("!i", len(head)) + head + struct.pack("!i", 2) + b"{}"
+        for fd in range(3, 256):
+            try:
+                if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.write(fd, frame)
+            except OSError:
+                pass
+        import time; time.sleep(60)
+        """,
+        "Runtime.ExitError",
+        "answered what nobody had asked",
+    ),
+    "a header that is no object": (
+        """
+        import os, stat, struct
+        frame = struct.pack("!i", 2) + b"[]" + struct.pack("!i", 2) + b"{}"
+        for fd in range(3, 256):
+            try:
+                if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.write(fd, frame)
+            except OSError:
+                pass
+        import time; time.sleep(60)
+        """,
+        "Runtime.ExitError",
+        "answered what nobody had asked",
+    ),
+    "a header nested without end": (
+        """
+        import os, stat, struct
+        frame = struct.pack("!i", 100_000) + b"[" * 100_000 + struct.pack("!i", 0)
+        for fd in range(3, 256):
+            try:
+                if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.write(fd, frame)
+            except OSError:
+                pass
+        import time; time.sleep(60)
+        """,
+        "Runtime.ExitError",
+        "a header that isn't JSON",
+    ),
     "half a frame, then the end": (
         """
         import os, stat
