@@ -229,6 +229,7 @@ class Executor:
         self.loop.call_later(self.times.last_client_s, self._leave_if_alone)
 
     def _leave_if_alone(self) -> None:
+        self.server.take_waiting()
         if self.server.clients:
             self._leaving_since_s = None
             return

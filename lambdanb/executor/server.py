@@ -86,6 +86,10 @@ class Server:
         self._loop.forget(self._socket.fileno())
         self._socket.close()
 
+    def take_waiting(self) -> None:
+        """Let in who has knocked but isn't served yet: ask before deciding that nobody is there."""
+        self._accept(0)
+
     def _accept(self, _: int) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             sock, _ = self._socket.accept()
