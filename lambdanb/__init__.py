@@ -13,9 +13,10 @@ Nothing heavy is imported until it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` has it; importing that takes longer than all the rest of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from lambdanb.client.deploy import deploy as deploy
     from lambdanb.client.deploy import function as function
     from lambdanb.client.deploy import functions as functions

@@ -18,7 +18,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import lambdanb
 from lambdanb.sandbox.tree import start_time
 from lambdanb.sandbox.watch_table import WatchTable, create_memory
 
@@ -52,7 +51,7 @@ class Watchdog:
         self.table.ready = False
         self.table.parked = False
         arguments = [self._memory_fd, self.wake_fd, reader]
-        roots = [str(Path(lambdanb.__path__[0]).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        roots = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(root for root in roots if root)}
         environment.pop("LAMBDANB_EXECUTOR", None)  # it must not be taken for one of the processes that it sweeps
         # Blocked, and so inherited, because a signal may come before it gets to ignore them.
