@@ -22,6 +22,8 @@ _WAIT_FOR_LOCK_S = 2.0
 _WAIT_FOR_LOCK_LATER_MS = 250
 """Afterwards only a stranger can hold it; the executor's loop must not stand still for one."""
 _WAL_LARGEST_BYTES = 16 * 1024 * 1024
+_CACHE_KB = 512
+"""SQLite's own default, 2,000 a connection, fills as the database grows and buys these stores nothing: they append."""
 
 
 class StoreUnusable(Exception):
@@ -70,6 +72,7 @@ def open_reader(path: Path, version: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro", uri=True, timeout=_WAIT_FOR_LOCK_S, isolation_level=None
         )
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         found = _version(connection)
     except sqlite3.Error as error:
         if connection is not None:
@@ -120,6 +123,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_LARGEST_BYTES}")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
 
 
 def _other_version(path: Path, found: int, wanted: int) -> str:
