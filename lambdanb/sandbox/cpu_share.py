@@ -72,6 +72,10 @@ class TreeClock:
             self._last_ns[pid] = now_ns
         return self.total_ns
 
+    def last_ns(self, pid: int) -> int:
+        """What the process's clock read last; -1 when it has none."""
+        return self._last_ns.get(pid, -1)
+
     def resume_at(self, total_ns: int, pids: Iterable[int]) -> None:
         """Go on from an earlier clock's total of this tree, which has in it what the dead had used."""
         self.total_ns = max(total_ns, self.read(pids))

@@ -136,6 +136,10 @@ class WatchTable:
     def _name(self, start: int) -> str:
         return self.memory[start : start + _NAME_BYTES].rstrip(b"\0").decode()
 
+    def states(self) -> bytes:
+        """The states of all slots that were ever used, to see whether any has changed."""
+        return self.memory[_STATES_AT : _STATES_AT + self.words[_HIGH_WATER]]
+
     def slots_in(self, state: int) -> list[int]:
         """The slots in a state, lowest first."""
         found: list[int] = []

@@ -30,7 +30,9 @@ from lambdanb.sandbox import janitor, tree
 from lambdanb.sandbox.watch_table import BUSY, IDLE, INIT_PID, RUNTIME_PID, WatchTable
 from lambdanb.sandbox.watched import Watched
 
-_LINGER_S: Final = 1.0
+# Where trees are looked at, one that becomes busy must be seen this soon.
+_SEEN_S: Final = 0.006
+_STATES_S: Final = 0.1
 _GLANCE_S: Final = 10.0
 # The executor may have stored "busy" before it saw "parked"; by then its store is visible to us too.
 _SETTLE_S: Final = 0.001
@@ -46,6 +48,8 @@ class Watchdog:
         self._lifeline_fd = lifeline_fd
         self._unread = b""
         self._watched: dict[int, Watched] = {}
+        self._states = b""
+        self._states_due_s = 0.0
         self._by_event: dict[int, Watched] = {}
         self._glanced: dict[int, tuple[int, int]] = {}
         self._epoll = select.epoll()
@@ -60,7 +64,9 @@ class Watchdog:
         while True:
             self._step_all(time.monotonic())
             if self._watched:
-                timeout_s = max(0.0, min(one.due_s for one in self._watched.values()) - time.monotonic())
+                timeout_s = max(0.0, min([one.due_s for one in self._watched.values()]) - time.monotonic())
+                if any(one.looks_at_processes for one in self._watched.values()):
+                    timeout_s = min(timeout_s, _SEEN_S)
             else:
                 timeout_s = -1.0
             if not (self._wait(timeout_s) if timeout_s >= 0 else self._park()):
@@ -71,15 +77,24 @@ class Watchdog:
 
     def _step_all(self, now_s: float) -> None:
         """Look at those whose time has come; those that have been idle for long are let go."""
-        for slot in self.table.slots_in(BUSY):
-            one = self._watched.get(slot)
-            if one is None or not one.is_current():
-                one = self._watch(slot, now_s)
-            if one is not None:
+        states = self.table.states()
+        if states != self._states or now_s >= self._states_due_s:
+            self._states, self._states_due_s = states, now_s + _STATES_S
+            busy = self.table.slots_in(BUSY)
+            for slot in busy:
+                one = self._watched.get(slot) or self._watch(slot, now_s)
+                if one is None:
+                    self._states_due_s = now_s
+                    continue
                 one.active_s = now_s
+                if not one.busy:
+                    one.begin(now_s)
+            if len(busy) < len(self._watched):
+                for slot in self._watched.keys() - busy:
+                    self._watched[slot].busy = False
         for one in list(self._watched.values()):
-            if now_s >= one.due_s:
-                if now_s - one.active_s > _LINGER_S and one.resting():
+            if now_s >= one.due_s and not one.still(now_s):
+                if one.resting(now_s):
                     self._drop(one)
                 elif one.is_current():
                     one.step(now_s)
@@ -101,7 +116,10 @@ class Watchdog:
         return one
 
     def _follow_events(self, one: Watched) -> None:
-        events = one.memory.events if one.memory is not None else {}
+        if one.memory is None or not one.memory.events_changed:
+            return
+        one.memory.events_changed = False
+        events = one.memory.events
         for fd in [fd for fd, owner in self._by_event.items() if owner is one and fd not in events]:
             del self._by_event[fd]  # closed, and so gone from the epoll set
         for fd, mask in events.items():
@@ -112,6 +130,7 @@ class Watchdog:
 
     def _drop(self, one: Watched) -> None:
         self._watched.pop(one.slot, None)
+        self._states_due_s = 0.0
         self._by_event = {fd: owner for fd, owner in self._by_event.items() if owner is not one}
         one.close()
 

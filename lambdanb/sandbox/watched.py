@@ -7,21 +7,41 @@ would hit the fresh runtime.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import signal
+import time
 from typing import Final, Protocol
 
 from lambdanb.sandbox import cgroup_v1, cgroup_v2, memory_watch, tmp_quota, tree
 from lambdanb.sandbox import watch_table as table_words
-from lambdanb.sandbox.cgroup_memory import CgroupMemory
+from lambdanb.sandbox.cgroup_memory import POLL_S, CgroupMemory
 from lambdanb.sandbox.cpu_share import TokenBucket, TreeClock
+from lambdanb.sandbox.lone import Lone
 from lambdanb.sandbox.watch_table import WATCH_TMP, WatchTable
 
+# All looks fall on one grid, so that many environments are looked at in one go.
+TICK_S: Final = 0.002
+# A process that has used no CPU since it was looked at has neither forked nor touched memory, and this little doesn't
+# matter: its clock, read in 0.5 us, is all that is looked at.
+STILL_NS: Final = 300_000
+# One that has waited for long is looked at less often, until it has a new event.
+WAITING_S: Final = 0.020
+WAITING_TICK_S: Final = 0.006
+# Else its processes, threads and memory are: after 10 ms and this much CPU, or any CPU and 100 ms. A process without
+# company is asked first whether it still has none, in 10 us (lone.py), and that is trusted for a while.
+SCAN_CPU_NS: Final = 2_000_000
 SCAN_S: Final = 0.010
-# A short handler must not slip through between two looks.
+SCAN_LAZY_S: Final = 0.100
+SCAN_WHOLE_S: Final = 1.0
+# While init code runs: whether its CPU is limited by now.
 CPU_LOOK_S: Final = 0.002
 TMP_LOOK_S: Final = 0.050
 EXACT_S: Final = 0.050
+# An environment that has no event and uses more than 1 % of a CPU all the same isn't resting.
+REST_S: Final = 1.0
+REST_SHARE: Final = 0.01
 _CPUS: Final = os.cpu_count() or 1
 
 
@@ -48,17 +68,33 @@ class Watched:
         self.runtime_pid = self._load(table_words.RUNTIME_PID)
         self.runtime_start = self._load(table_words.RUNTIME_START)
         self._watch = self._load(table_words.WATCH)
+        # Whether there is anything that no cgroup holds.
+        self.looks_at_processes = self._watch & ~table_words.WATCH_CGROUP_MEMORY != 0
         self._limit_bytes = self._load(table_words.MEMORY_BYTES)
         self._shared_bytes = self._load(table_words.SHARED_BYTES)
         self._tmp_bytes = self._load(table_words.TMP_BYTES)
         self._pids = [self.runtime_pid]
         self._threads = 1
-        self._scan_due_s = self._tmp_due_s = self._exact_due_s = now_s
+        self.busy = False
+        self._stepped_s = now_s
+        self._scanned_s = now_s - SCAN_LAZY_S
+        self._tmp_due_s = self._exact_due_s = self._rest_from_s = now_s
+        self._scanned_ns = self._tmp_ns = -1
+        self._rest_ns = 0
         self._clock = TreeClock()
         self._clock.resume_at(self._load(table_words.CPU_NS), self._pids)
         self._bucket: TokenBucket | None = None
         self._stopped: list[int] = []
         self._turn = 0
+        self._clock_id = (~self.runtime_pid << 3) | 2
+        self._still_ns = -1  # the runtime's clock, when nothing else is to be watched for a change
+        self._still_until_s = now_s
+        self._alone = False
+        self._whole_s, self._whole_ns = now_s - SCAN_WHOLE_S, -1
+        self._lone: Lone | None = None
+        if self.looks_at_processes:
+            with contextlib.suppress(OSError):
+                self._lone = Lone(self.runtime_pid, self.init_pid)
         # A runtime that starts with /tmp too full is let be until it has cleared it: else none could ever start again.
         self._was_over_tmp = self._load(table_words.OVER_TMP) != 0
         self._tmp_folder = f"{place.directory}/{table.environment_id(slot)}"
@@ -86,30 +122,92 @@ class Watched:
             self._load(table_words.RUNTIME_PID) == self.runtime_pid
         )
 
+    def still(self, now_s: float) -> bool:
+        """Whether nothing has happened since the last step, which then can be left out. 1 us, for most are still."""
+        if now_s - self._rest_from_s >= REST_S:
+            return False
+        try:
+            if not self.looks_at_processes:
+                if self.memory is None or not self.memory.calm(now_s):
+                    return False
+                self.due_s = (int(now_s / POLL_S) + 1) * POLL_S
+                return True
+            if self._still_ns < 0 or now_s >= self._still_until_s:
+                return False
+            if time.clock_gettime_ns(self._clock_id) - self._still_ns > STILL_NS:
+                return False
+        except OSError:  # it has ended
+            return False
+        tick_s = WAITING_TICK_S if now_s - self._stepped_s > WAITING_S else TICK_S
+        self.due_s = (int(now_s / tick_s) + 1) * tick_s
+        return True
+
+    def begin(self, now_s: float) -> None:
+        """It has an event: look again at the next tick, however long it had waited."""
+        self.busy = True
+        self._stepped_s = now_s
+        if self.looks_at_processes:
+            self.due_s = min(self.due_s, (int(now_s / TICK_S) + 1) * TICK_S)
+
     def step(self, now_s: float) -> None:
         """Look, act, and set `due_s`, the time to look again."""
-        self.due_s = now_s + SCAN_S
+        self._stepped_s = now_s
+        wait_s = POLL_S
         if self.memory is not None:
-            self._look_at_group(self.memory, now_s)
-        if self._watch & ~table_words.WATCH_CGROUP_MEMORY == 0:
-            return
-        if now_s >= self._scan_due_s:
-            self._scan_due_s = now_s + SCAN_S
-            self._scan()
-            if self._watch & table_words.WATCH_MEMORY:
-                self._look_at_memory(now_s)
-            if self._watch & table_words.WATCH_PROCESSES and self._too_many():
-                self._store(table_words.OVER_PROCESSES, self.runtime_pid)
-                self._end()
-        if self._watch & WATCH_TMP and now_s >= self._tmp_due_s:
+            wait_s = self._look_at_group(self.memory, now_s)
+        if self.looks_at_processes:
+            wait_s = min(wait_s, self._look_at_tree(now_s))
+        # Rather early than late, but for those that are stopped: they are to go on, not to be looked at.
+        tick_s = POLL_S if wait_s >= POLL_S else TICK_S
+        ticks = (now_s + wait_s) / tick_s
+        due = math.ceil(ticks) if self._stopped else max(int(ticks), int(now_s / tick_s) + 1)
+        self.due_s = due * tick_s
+
+    def _look_at_tree(self, now_s: float) -> float:
+        """Returns after how many seconds to look again."""
+        used_ns = self._clock.read(self._pids)
+        due = used_ns != self._scanned_ns and now_s - self._scanned_s >= SCAN_S
+        if due or (used_ns != self._whole_ns and now_s - self._whole_s >= SCAN_WHOLE_S):
+            self._look_at_processes(now_s, used_ns - self._scanned_ns)
+        if self._watch & WATCH_TMP and now_s >= self._tmp_due_s and used_ns != self._tmp_ns:
             self._tmp_due_s = now_s + TMP_LOOK_S
+            self._tmp_ns = used_ns
             self._look_at_tmp()
-        if self._watch & table_words.WATCH_CPU:
-            self._look_at_cpu(now_s)
+        wait_s = self._look_at_cpu(now_s) if self._watch & table_words.WATCH_CPU else SCAN_S
+        # Alone, and under no limit that time alone would change: its clock tells all.
+        alone = self._alone and len(self._pids) == 1 and self.memory is None
+        limited = self._bucket is not None and not self._bucket.stopped
+        self._still_ns = self._clock.last_ns(self.runtime_pid) if alone and limited else -1
+        self._still_until_s = now_s + SCAN_LAZY_S
+        return wait_s
+
+    def _look_at_processes(self, now_s: float, fresh_ns: int) -> None:
+        resident = None
+        if self._alone and self._lone is not None:
+            if now_s - self._whole_s < SCAN_WHOLE_S:
+                resident = self._lone.resident_bytes()
+        elif fresh_ns < SCAN_CPU_NS and now_s - self._scanned_s < SCAN_LAZY_S:
+            return
+        self._scanned_s = now_s
+        if resident is not None and fresh_ns < SCAN_CPU_NS and resident <= self._limit_bytes:
+            self._scanned_ns = self._clock.total_ns
+            if self._watch & table_words.WATCH_MEMORY and resident > self._load(table_words.PEAK_BYTES):
+                self._store(table_words.PEAK_BYTES, resident)
+            return
+        if resident is None:
+            self._scan()
+            self._whole_s, self._whole_ns = now_s, self._clock.total_ns
+        self._scanned_ns = self._clock.total_ns
+        if self._watch & table_words.WATCH_MEMORY:
+            self._look_at_memory(now_s)
+        if self._watch & table_words.WATCH_PROCESSES and self._too_many():
+            self._store(table_words.OVER_PROCESSES, self.runtime_pid)
+            self._end()
 
     def _scan(self) -> None:
         self._pids = self._tree()
         self._threads = sum(map(tree.thread_count, self._pids))
+        self._alone = self._threads == 1 and len(self._pids) == 1
         if self._watch & table_words.WATCH_CPU:
             self._clock.count_ended([*self._pids, self.init_pid] if self.init_pid else self._pids)
 
@@ -118,14 +216,13 @@ class Watched:
 
     # CPU -----------------------------------------------------------------------------------------------------------
 
-    def _look_at_cpu(self, now_s: float) -> None:
-        self._store(table_words.CPU_NS, self._clock.read(self._pids))
+    def _look_at_cpu(self, now_s: float) -> float:
+        self._store(table_words.CPU_NS, self._clock.total_ns)
         ppm = self._load(table_words.CPU_PPM)
         if not ppm:  # init: all there is
             self._bucket = None
             self._go_on()
-            self.due_s = min(self.due_s, now_s + CPU_LOOK_S)
-            return
+            return CPU_LOOK_S
         cpu_s = self._clock.total_ns / 1e9
         if self._bucket is None:
             self._bucket = TokenBucket(now_s, cpu_s)
@@ -135,7 +232,7 @@ class Watched:
             self._stop()
         elif was_stopped and not self._bucket.stopped:
             self._go_on()
-        self.due_s = min(self.due_s, now_s + (wait_s if self._bucket.stopped else min(wait_s, CPU_LOOK_S)))
+        return wait_s
 
     def _stop(self) -> None:
         """Stop all, and those too that were born while the others were being stopped; at each look until they go on."""
@@ -178,19 +275,25 @@ class Watched:
         if held > self._limit_bytes:
             self._end_for_memory()
 
-    def _look_at_group(self, memory: CgroupMemory, now_s: float) -> None:
+    def _look_at_group(self, memory: CgroupMemory, now_s: float) -> float:
+        """Returns after how many seconds to look again."""
+        try:
+            if memory.calm(now_s):
+                return POLL_S
+        except OSError:  # the group is gone, and the environment with it
+            return POLL_S
         tmp_used = 0 if self._watch & WATCH_TMP else tmp_quota.mounted_bytes(self.init_pid, self.runtime_pid)
         if tmp_used is None:
-            return  # it is ending, and without /tmp's part what is left can't be judged
+            return POLL_S  # it is ending, and without /tmp's part what is left can't be judged
         try:
             over, wait_s = memory.look(tmp_used)
-        except OSError:  # the group is gone, and the environment with it
-            return
+        except OSError:
+            return POLL_S
         self._store(table_words.PEAK_BYTES, max(self._load(table_words.PEAK_BYTES), memory.peak_bytes))
         self._store(table_words.TMP_PEAK_BYTES, max(self._load(table_words.TMP_PEAK_BYTES), memory.tmp_peak_bytes))
-        self.due_s = min(self.due_s, now_s + wait_s)
         if over:
             self._end_for_memory()
+        return wait_s
 
     def _end_for_memory(self) -> None:
         if self._lives():
@@ -227,14 +330,20 @@ class Watched:
         found += [pid for folder in set(self._folders.values()) for pid in cgroup_v1.members(folder)]
         tree.send_signal(dict.fromkeys([*found, self.runtime_pid]), signal.SIGKILL)
 
-    def resting(self) -> bool:
-        """Whether the tree has used no CPU to speak of since the last call."""
-        before_ns = self._clock.total_ns
-        return self._clock.read(self._pids) - before_ns < 1_000_000
+    def resting(self, now_s: float) -> bool:
+        """Whether the tree has had no event, and used no CPU to speak of, for a second or two."""
+        if now_s - self._rest_from_s < REST_S:
+            return False
+        used_ns = self._clock.read(self._pids)
+        rested = self.active_s <= self._rest_from_s and used_ns - self._rest_ns < REST_S * REST_SHARE * 1e9
+        self._rest_from_s, self._rest_ns = now_s, used_ns
+        return rested
 
     def close(self) -> None:
         """Let it go on, if it was stopped, and close descriptors."""
         self._go_on()
+        if self._lone is not None:
+            self._lone.close()
         if self.memory is not None:
             self.memory.close()
             self.memory = None
