@@ -28,11 +28,13 @@ from typing import Final
 
 from lambdanb.sandbox import janitor, tree
 from lambdanb.sandbox.watch_table import BUSY, IDLE, INIT_PID, RUNTIME_PID, WatchTable
-from lambdanb.sandbox.watched import Watched
+from lambdanb.sandbox.watched import TICK_S, Watched
 
 # Where trees are looked at, one that becomes busy must be seen this soon.
 _SEEN_S: Final = 0.006
 _STATES_S: Final = 0.1
+# With more than so many at a time, each is looked at less often.
+_FEW: Final = 12
 _GLANCE_S: Final = 10.0
 # The executor may have stored "busy" before it saw "parked"; by then its store is visible to us too.
 _SETTLE_S: Final = 0.001
@@ -92,12 +94,13 @@ class Watchdog:
             if len(busy) < len(self._watched):
                 for slot in self._watched.keys() - busy:
                     self._watched[slot].busy = False
+        tick_s = TICK_S * max(1.0, len(self._watched) / _FEW)
         for one in list(self._watched.values()):
-            if now_s >= one.due_s and not one.still(now_s):
+            if now_s >= one.due_s and not one.still(now_s, tick_s):
                 if one.resting(now_s):
                     self._drop(one)
                 elif one.is_current():
-                    one.step(now_s)
+                    one.step(now_s, tick_s)
                     self._follow_events(one)
                 else:
                     self._drop(one)

@@ -21,14 +21,15 @@ from lambdanb.sandbox.cpu_share import TokenBucket, TreeClock
 from lambdanb.sandbox.lone import Lone
 from lambdanb.sandbox.watch_table import WATCH_TMP, WatchTable
 
-# All looks fall on one grid, so that many environments are looked at in one go.
+# All looks fall on one grid, so that many environments are looked at in one go. (The watchdog makes it coarser when
+# there are many; what a late look let slip is made good for, as the CPU's tokens are counted on.)
 TICK_S: Final = 0.002
 # A process that has used no CPU since it was looked at has neither forked nor touched memory, and this little doesn't
 # matter: its clock, read in 0.5 us, is all that is looked at.
 STILL_NS: Final = 300_000
 # One that has waited for long is looked at less often, until it has a new event.
 WAITING_S: Final = 0.020
-WAITING_TICK_S: Final = 0.006
+WAITING_TICKS: Final = 3
 # Else its processes, threads and memory are: after 10 ms and this much CPU, or any CPU and 100 ms. A process without
 # company is asked first whether it still has none, in 10 us (lone.py), and that is trusted for a while.
 SCAN_CPU_NS: Final = 2_000_000
@@ -122,7 +123,7 @@ class Watched:
             self._load(table_words.RUNTIME_PID) == self.runtime_pid
         )
 
-    def still(self, now_s: float) -> bool:
+    def still(self, now_s: float, tick_s: float) -> bool:
         """Whether nothing has happened since the last step, which then can be left out. 1 us, for most are still."""
         if now_s - self._rest_from_s >= REST_S:
             return False
@@ -138,7 +139,8 @@ class Watched:
                 return False
         except OSError:  # it has ended
             return False
-        tick_s = WAITING_TICK_S if now_s - self._stepped_s > WAITING_S else TICK_S
+        if now_s - self._stepped_s > WAITING_S:
+            tick_s *= WAITING_TICKS
         self.due_s = (int(now_s / tick_s) + 1) * tick_s
         return True
 
@@ -149,7 +151,7 @@ class Watched:
         if self.looks_at_processes:
             self.due_s = min(self.due_s, (int(now_s / TICK_S) + 1) * TICK_S)
 
-    def step(self, now_s: float) -> None:
+    def step(self, now_s: float, tick_s: float) -> None:
         """Look, act, and set `due_s`, the time to look again."""
         self._stepped_s = now_s
         wait_s = POLL_S
@@ -158,7 +160,7 @@ class Watched:
         if self.looks_at_processes:
             wait_s = min(wait_s, self._look_at_tree(now_s))
         # Rather early than late, but for those that are stopped: they are to go on, not to be looked at.
-        tick_s = POLL_S if wait_s >= POLL_S else TICK_S
+        tick_s = POLL_S if wait_s >= POLL_S else tick_s
         ticks = (now_s + wait_s) / tick_s
         due = math.ceil(ticks) if self._stopped else max(int(ticks), int(now_s / tick_s) + 1)
         self.due_s = due * tick_s
