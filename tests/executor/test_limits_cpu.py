@@ -27,7 +27,7 @@ def lambda_handler(event, context):
             pass
     return {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
 """
-TRIES_S = 3.2
+TRIES_S = 2.4
 # Of all CPUs, what others may use for a handler not to be called starved.
 OTHERS = 0.15
 

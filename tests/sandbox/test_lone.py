@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -69,7 +70,8 @@ def runtime() -> Iterator[Runtime]:
         one = Runtime(process)
         yield one
         one.lone.close()
-        os.killpg(process.pid, 9)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
 
 
 def test_its_size_while_it_is_alone(runtime: Runtime) -> None:
