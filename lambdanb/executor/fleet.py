@@ -88,6 +88,10 @@ class Fleet:
         deployment.environments.add(environment)
         self.placement.used_memory_mb += deployment.configuration.memory_mb
         self._when_forkable(environment)
+        if not environment.started_s:
+            snap_start = deployment.configuration.snap_start
+            wait_s = self.times.fork_timeout_s + (self.times.template_timeout_s if snap_start else 0.0)
+            self.loop.call_later(wait_s, lambda: self._give_up(environment))
         return environment
 
     def restart(self, environment: Environment) -> bool:
@@ -200,6 +204,15 @@ class Fleet:
             self._when_forkable(environment)
             return
         environment.limit_init(self.times.init_timeout_s)
+
+    def _give_up(self, environment: Environment) -> None:
+        """No zygote could be had, as when lambdanb was replaced under a running executor: the caller has to be told."""
+        if environment.started_s or environment.state == "gone":
+            return
+        assert self.owner is not None
+        environment.started_s = time.monotonic()
+        environment.heard_of = True  # another try would end in the same way
+        self.owner.lost(environment, "no zygote could be started for it; see executor.log in the home")
 
     def _make_room(self, deployment: Deployment) -> None:
         needed = deployment.configuration.memory_mb

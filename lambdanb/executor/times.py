@@ -17,6 +17,8 @@ class Times:
 
     init_timeout_s: float = 10.0
     """How long a function's init may take, as on AWS."""
+    fork_timeout_s: float = 20.0
+    """How long a new environment may wait for a zygote that can fork it."""
     template_timeout_s: float = 130.0
     """How long it may take in a SnapStart template, as on AWS."""
     retry_first_s: float = 60.0

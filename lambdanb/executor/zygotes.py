@@ -25,6 +25,7 @@ MOST_ZYGOTES = 8
 """Import sets kept ready beside the plain one; the least recently used gives way. Each holds 10 to 100 MB."""
 
 _PLAIN: frozenset[str] = frozenset()
+_AGAIN_S = 0.25
 
 
 class Zygote:
@@ -137,7 +138,15 @@ class Zygotes:
         self._watchdog.add_process(process.pid)
         self._processes[process.pid] = process
         control.send(ours, {"modules": sorted(imports)})
-        return Zygote(self._loop, ours, self._serve_waiting)
+        return Zygote(self._loop, ours, lambda: self._changed(imports))
+
+    def _changed(self, imports: frozenset[str]) -> None:
+        zygote = self._zygotes.get(imports)
+        if zygote is not None and zygote.state == "gone" and not zygote.rss_kb:
+            # It never came up. Whoever waits would start it again at once, and again.
+            self._loop.call_later(_AGAIN_S, self._serve_waiting)
+        else:
+            self._serve_waiting()
 
     def _serve_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -225,3 +225,36 @@ def test_a_retry_after_the_executor_was_killed_while_idle(home: Path) -> None:
     begun = time.monotonic()
     assert function(2) == 2
     assert time.monotonic() - begun < 5
+
+
+def test_zygotes_that_never_come_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one is killed as it starts: the caller is told in bounded time, and when it is over all is well again."""
+    monkeypatch.setenv("LAMBDANB_TIMES", json.dumps({"fork_timeout_s": 1.0}))
+    function = lambdanb.deploy("victim", SOURCE, timeout=30)
+    assert function(1) == 1
+    executor = executor_pid(home)
+    assert executor is not None
+    over = threading.Event()
+
+    def kill_all() -> None:
+        while not over.is_set():
+            for pid, parent in parents():
+                if parent == executor:
+                    try:
+                        if "lambdanb.runtime" in command(pid):
+                            os.kill(pid, signal.SIGKILL)
+                    except (OSError, ProcessLookupError):
+                        pass
+            over.wait(0.005)
+
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    try:
+        told = function.invoke(2, cold=True)
+    finally:
+        over.set()
+        killer.join()
+    if told.error is not None:
+        assert told.error.error_type == "Runtime.ExitError"
+        assert "no zygote could be started" in told.error.error_message or "ended" in told.error.error_message
+    assert function.invoke(3, cold=True).payload == 3
