@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Final
 
 PERIOD_S: Final = 0.020
+_LATE_PERIODS: Final = 5
 _TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 # In /proc/<pid>/stat after the name: CPU time of the children that were waited for, user and system.
 _CHILDREN_USER: Final = 13
@@ -39,7 +40,9 @@ class TokenBucket:
         """
         full_s = PERIOD_S * share
         before_s = full_s if self._tokens_s is None else self._tokens_s
-        tokens_s = min(full_s, before_s + (now_s - self._now_s) * share) - (cpu_s - self._cpu_s)
+        # A tree that is stopped isn't idle: what flows in while it waits for a late look isn't lost to it.
+        most_s = full_s * _LATE_PERIODS if self.stopped else max(full_s, before_s)
+        tokens_s = min(most_s, before_s + (now_s - self._now_s) * share) - (cpu_s - self._cpu_s)
         self._tokens_s, self._now_s, self._cpu_s = tokens_s, now_s, cpu_s
         # Once stopped, wait until half a bucket is there: a turn of less would go to whoever comes first in the tree.
         enough_s = full_s / 2 if self.stopped else 0.0
