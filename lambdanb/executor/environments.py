@@ -269,15 +269,21 @@ class Environment:
         """The runtime's socket ended. As a rule the runtime did too, and init is about to say how."""
         if self.state in ("ending", "down", "gone"):
             return
-        ending = Ending(None, why=why or "the runtime closed its connection")
-        delay_s = 0.0 if why else _CLOSED_SOCKET_S
         self._close_data()
-        self._closed_timer = self.loop.call_later(delay_s, lambda: self.end(ending))
+        self._closed_timer = self.loop.call_later(0.0 if why else _CLOSED_SOCKET_S, lambda: self._end_closed(why))
+
+    def _end_closed(self, why: str | None) -> None:
+        if why is None and self.sandbox.runtime_lives():
+            why = "the runtime closed its connection"
+        # Else it has died, and init will say how, once all that it had started is gone: with many, that takes a while.
+        self.end(Ending(None, why=why))
 
     def _runtime_ended(self, status: int) -> None:
         if self.state in ("down", "gone"):
             return
-        ending = self._pending_ending if self.state == "ending" else Ending(status)
+        ending = Ending(status)
+        if self.state == "ending" and self._pending_ending != Ending(None):
+            ending = self._pending_ending
         self._pending_ending = Ending(None)
         if self._ending_timer is not None:
             self._ending_timer.cancel()

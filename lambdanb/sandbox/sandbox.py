@@ -409,6 +409,10 @@ class Sandbox:
             return True
         return self._memory_by_group and self._group is not None and self._group.oom_kills() > self._oom_kills
 
+    def runtime_lives(self) -> bool:
+        """Whether the last runtime still runs."""
+        return self._runtime is not None and tree.is_alive(*self._runtime)
+
     def kill(self) -> None:
         """End every process of the environment but init, for when init can't."""
         deadline = time.monotonic() + _KILL_TIMEOUT_S
