@@ -76,8 +76,11 @@ class EventInvocations:
         self._queue.close()
 
     def _on_room(self) -> None:
-        """Concurrency came free. Nearly always nothing waits for it, and then this must cost nothing."""
-        if self._wanting_room:
+        """Concurrency came free. Nearly always nothing waits for it, and then this must cost nothing.
+
+        Looking for due events costs in proportion to them, so with many under way half of those have to finish first.
+        """
+        if self._wanting_room and self.under_way <= MOST_UNDER_WAY // 2:
             self.pump_soon()
 
     def _commit(self) -> None:
@@ -147,7 +150,9 @@ class EventInvocations:
         configuration = deployment.configuration
         if outcome.function_error is None:
             self._finish(event, configuration.on_success, deployment, "Success", outcome)
-        elif attempts <= configuration.maximum_retry_attempts:
+            self._on_room()
+            return
+        if attempts <= configuration.maximum_retry_attempts:
             wait_s = self._times.retry_first_s if attempts == 1 else self._times.retry_second_s
             self._put_back(event, wait_s, attempts=attempts, throttles=0)
         else:
