@@ -30,8 +30,8 @@ STILL_NS: Final = 300_000
 # One that has waited for long is looked at less often, until it has a new event.
 WAITING_S: Final = 0.020
 WAITING_TICKS: Final = 3
-# Else its processes, threads and memory are: after 10 ms and this much CPU, or any CPU and 100 ms. A process without
-# company is asked first whether it still has none, in 10 us (lone.py), and that is trusted for a while.
+# Else its processes, threads and memory are, 10 ms after the last time. A process without company is asked first
+# whether it still has none, in 10 us (lone.py), which is trusted for a while, or left for this much CPU, or 100 ms.
 SCAN_CPU_NS: Final = 2_000_000
 SCAN_S: Final = 0.010
 SCAN_LAZY_S: Final = 0.100
@@ -39,7 +39,7 @@ SCAN_WHOLE_S: Final = 1.0
 # While init code runs: whether its CPU is limited by now.
 CPU_LOOK_S: Final = 0.002
 TMP_LOOK_S: Final = 0.050
-EXACT_S: Final = 0.050
+EXACT_S: Final = 0.025
 # An environment that has no event and uses more than 1 % of a CPU all the same isn't resting.
 REST_S: Final = 1.0
 REST_SHARE: Final = 0.01
@@ -188,7 +188,7 @@ class Watched:
         if self._alone and self._lone is not None:
             if now_s - self._whole_s < SCAN_WHOLE_S:
                 resident = self._lone.resident_bytes()
-        elif fresh_ns < SCAN_CPU_NS and now_s - self._scanned_s < SCAN_LAZY_S:
+        elif self._alone and fresh_ns < SCAN_CPU_NS and now_s - self._scanned_s < SCAN_LAZY_S:
             return
         self._scanned_s = now_s
         if resident is not None and fresh_ns < SCAN_CPU_NS and resident <= self._limit_bytes:
@@ -268,7 +268,10 @@ class Watched:
             if resident > peak:
                 self._store(table_words.PEAK_BYTES, resident)
             return
-        if resident <= self._limit_bytes and (resident <= peak or now_s < self._exact_due_s):
+        if resident <= self._limit_bytes and resident <= peak:
+            return
+        if resident <= self._limit_bytes and now_s < self._exact_due_s:
+            self._scanned_ns = -1  # put off, not done: look again though no CPU may be used meanwhile
             return
         self._exact_due_s = now_s + EXACT_S
         held = memory_watch.held_bytes([self.runtime_pid, *(set(self._pids) - {self.runtime_pid})], self._shared_bytes)
