@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import limits_rig
 import pytest
+from starvation import Watch
 
 import lambdanb
 from lambdanb.model.rules import TODAY
@@ -28,23 +28,13 @@ def lambda_handler(event, context):
     return {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
 """
 TRIES_S = 2.4
-# Of all CPUs, what others may use for a handler not to be called starved.
-OTHERS = 0.15
-
-
-def busy_s() -> float:
-    """CPU time that the whole machine has used so far, by all CPUs; what a hypervisor took counts as used."""
-    with open("/proc/stat") as stat:
-        user, nice, system, _, _, *interrupts_and_stolen = map(int, stat.readline().split()[1:9])
-    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
 
 
 def measured(function: lambdanb.Function, event: dict[str, float]) -> tuple[dict[str, float], bool]:
     """What the handler says of itself, and whether others left it too little CPU to say anything about its limit."""
-    began, busy = time.monotonic(), busy_s()
+    watch = Watch()
     answer = function(event)
-    others_s = busy_s() - busy - answer["cpu_s"]
-    return answer, others_s > OTHERS * (time.monotonic() - began) * (os.cpu_count() or 1)
+    return answer, watch.starved(answer["cpu_s"])
 
 
 @pytest.mark.parametrize("memory_mb", [128, 512, 1024, 1769])

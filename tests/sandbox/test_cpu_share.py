@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sandbox_rig import Environment, Rig, running_rig
+from starvation import Watch
 
 from lambdanb.sandbox.cpu_share import PERIOD_S, TokenBucket
 
@@ -30,14 +31,20 @@ def _share(answer: dict[str, Any]) -> float:
     return float(answer["used_cpu_ns"]) / 1e9 / float(answer["wall_s"])
 
 
-def _within(wanted: float, measure: Callable[[], float]) -> None:
-    """Within 5 % of the share. Other processes may spoil an attempt; none gets away with much more."""
+def _within(wanted: float, measure: Callable[[], dict[str, Any]]) -> None:
+    """Within 5 % of the share. Others may spoil an attempt by leaving too little CPU; none gets away with much more."""
     seen = []
+    starved = False
     for _ in range(ATTEMPTS):
-        seen.append(measure())
+        watch = Watch()
+        answer = measure()
+        starved |= watch.starved(float(answer["used_cpu_ns"]) / 1e9)
+        seen.append(_share(answer))
         assert seen[-1] < wanted * 1.15, seen
         if wanted * 0.95 < seen[-1] < wanted * 1.05:
             return
+    if starved and max(seen) < wanted:
+        pytest.skip(f"others kept this machine busy: wanted a share of {wanted:.4f}, had {seen}")
     pytest.fail(f"wanted a share of {wanted:.4f}, had {seen}")
 
 
@@ -46,11 +53,11 @@ def _within(wanted: float, measure: Callable[[], float]) -> None:
 def test_a_spinning_handler_gets_its_share(rig: Rig, memory_mb: int) -> None:
     share = memory_mb / FULL_VCPU_MB
     environment = rig.environment(memory_mb=memory_mb, cpu_share=share)
-    _within(share, lambda: _share(environment.run(SPIN + f"spin({3 if share < 0.1 else 1.5})")))
+    _within(share, lambda: environment.run(SPIN + f"spin({3 if share < 0.1 else 1.5})"))
 
 
-def _tree(environment: Environment, source: str) -> float:
-    return _share(environment.run(SPIN + source))
+def _tree(environment: Environment, source: str) -> dict[str, Any]:
+    return environment.run(SPIN + source)
 
 
 @pytest.mark.limits
@@ -98,7 +105,8 @@ def test_init_has_the_whole_processor(rig: Rig) -> None:
     environment = rig.environment(memory_mb=128, cpu_share=128 / FULL_VCPU_MB)
     environment.sandbox.init_phase()
     shares = [_share(environment.run(SPIN + "spin(0.5)")) for _ in range(3)]
-    assert max(shares) > 0.5, shares
+    # Its share is 0.07: what is far above that isn't limited, however busy the machine.
+    assert max(shares) > 0.25, shares
     environment.sandbox.invoke_phase()
     environment.run(SPIN + "spin(0.1)")
     assert _share(environment.run(SPIN + "spin(1)")) < 0.1

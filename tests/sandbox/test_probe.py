@@ -12,7 +12,7 @@ from lambdanb.sandbox.probe import MECHANISMS, Capabilities, enforcements, probe
 
 pytestmark = pytest.mark.limits
 
-LIMITS = ["memory", "cpu", "timeout", "processes", "files", "tmp", "connections", "isolation"]
+LIMITS = ["memory", "cpu", "timeout", "processes", "files", "tmp", "connections", "isolation", "bandwidth"]
 
 
 def strengths(capabilities: Capabilities) -> dict[str, str]:
