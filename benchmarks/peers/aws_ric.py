@@ -1,4 +1,4 @@
-"""AWS's own runtime interface client, unmodified, fed over HTTP by the minimal Runtime API beside this file."""
+"""AWS's own runtime interface client, unmodified, fed over HTTP by the minimal Runtime APIs beside this file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from typing import Any
 from measure import EVENT, Contender, Event
 
 HERE = Path(__file__).parent
+RIC = "awslambdaric over HTTP"
 
 
 @contextmanager
-def runtime_clients(count: int) -> Iterator[Contender]:
-    """`count` environments, each started in this folder (so no file in it may be named like a module of the client).
+def runtime_clients(count: int, api_name: str, how: str) -> Iterator[Contender]:
+    """`count` environments, fed by the Runtime API of that file name (`how` it is made, for the table), each started in this folder (so no file in it may be named like a module of the client).
 
     A caller posts its event to the Runtime API over a kept connection of its thread.
     """
     with ExitStack() as stack:
-        api = process(stack, [sys.executable, str(HERE / "runtime_api.py")], stdout=subprocess.PIPE)
+        api = process(stack, [sys.executable, str(HERE / f"{api_name}.py")], stdout=subprocess.PIPE)
         port = int(api.stdout.readline())
         environment = os.environ | {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
@@ -49,7 +50,7 @@ def runtime_clients(count: int) -> Iterator[Contender]:
         for future in [threads.submit(call, EVENT) for _ in range(20 * count)]:
             future.result()
         yield Contender(
-            f"awslambdaric over HTTP, {count} environments",
+            f"{RIC}, {how}, {count} environments",
             call,
             submit=lambda event: threads.submit(call, event).result,
         )

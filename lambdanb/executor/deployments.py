@@ -90,6 +90,10 @@ class Deployment:
                 variables[name] = os.environ[name]
         return variables | dict(configuration.environment)
 
+    def ahead(self, sandboxes: Sandboxes, readable: list[str]) -> dict[str, Any]:
+        """What an init is told that may become one of this deployment's environments."""
+        return sandboxes.ahead(self.code, readable)
+
     def create_sandbox(
         self, sandboxes: Sandboxes, environment_id: str, readable: list[str], *, template: bool = False
     ) -> Sandbox:

@@ -25,6 +25,9 @@ from lambdanb.model.errors import TooManyRequestsException
 from lambdanb.model.records import Record, Report, end_line, start_line
 from lambdanb.model.wire import encode_raw
 
+MOST_ATTEMPTS = 3
+"""At an environment that is killed, by somebody else, before the function runs."""
+
 
 class Dispatcher:
     """`on_write` is called whenever there is something to be written to disk; `on_room` when concurrency came free."""
@@ -130,7 +133,7 @@ class Dispatcher:
     def lost(self, environment: Environment, why: str) -> None:
         """The environment is gone altogether."""
         invocation = environment.invocation
-        if not environment.heard_of and self._launch_again(environment):
+        if not environment.begun and self._launch_again(environment):
             return
         if invocation is not None:
             if invocation.started_s == 0.0:
@@ -164,12 +167,15 @@ class Dispatcher:
         environment.run(invocation, message, now_s + timeout_s)
 
     def _launch_again(self, environment: Environment) -> bool:
-        """The zygote died before it had forked this environment: nothing of the function ran, so try another."""
+        """Zygote, init or runtime died before anything of the function ran, so try another; but not for ever."""
+        if environment.attempts == MOST_ATTEMPTS:
+            return False
         self.fleet.retire(environment)
         try:
             another = self.fleet.launch(environment.deployment, time.monotonic(), provisioned=environment.provisioned)
         except TooManyRequestsException:
             return False
+        another.attempts = environment.attempts + 1
         another.invocation = environment.invocation
         return True
 

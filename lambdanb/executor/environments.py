@@ -7,7 +7,8 @@
     any state ─────────────────────────────────────────────────┴──▶ gone
 
 What can go wrong, and who is told (`Owner`):
-- the sandbox can't be built, the zygote is gone, init dies         lost(environment, why); it is gone
+- the sandbox can't be built, the zygote is gone, init dies         lost(environment, why); it is gone; unless it has
+                                                                    `begun`, nothing of the function has run
 - init code raises                                                  init_failed(environment, failure); it will be ended
 - the runtime exits, crashes, is killed for memory                  ended(environment, ending); it is down
 - the deadline passes                                               ended(environment, ending) with `timed_out`; down
@@ -83,7 +84,8 @@ class Environment:
         self.last_used_s = 0.0
         self.log_stream = log_stream_name(deployment.version, environment_id, int(time.time() * 1000))
         self.init_pid: int | None = None
-        self.heard_of = False
+        self.begun = False
+        self.attempts = 1
         self.provisioned = False
         self.expires_s = 0.0
         self.expiry: Timer | None = None
@@ -99,15 +101,19 @@ class Environment:
         self._watched: list[int] = []
 
     def launch(self, zygote: Zygote, start: dict[str, Any]) -> None:
-        """Have the zygote fork this environment and start its runtime. Raises OSError when the zygote is gone."""
+        """Become an environment of the zygote's: assign a spare, or what it forks now. Raises OSError when it is gone.
+
+        A spare that was killed a moment ago is found out when its socket is read: it is lost before it has begun.
+        """
         self.started_s = time.monotonic()
-        ours, theirs = control.pair()
-        ours.setblocking(False)
-        self._control = ours
-        self.loop.watch(ours.fileno(), self._on_control)
-        with theirs:
-            message = {"op": "environment", "child": self.sandbox.child, "start": start}
-            self._hand_over(lambda given: zygote.send(message, [theirs.fileno(), *given]))
+        spare = zygote.take(self.sandbox.ahead)
+        control_socket = self._control = spare.control
+        self.loop.watch(control_socket.fileno(), self._on_control)
+        message = {"op": "assign", "child": self.sandbox.own, "start": start}
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._hand_over(lambda given: control.send(control_socket, message, given))
+        if spare.init_pid is not None:
+            self._init_is(spare.init_pid)
 
     def start(self) -> None:
         """Start a fresh runtime in an environment that is down."""
@@ -215,11 +221,10 @@ class Environment:
         if heard is None:
             self._lose("its init process ended")
             return
-        self.heard_of = True
         event = heard.message.get("event")
+        self.begun = self.begun or event in ("runtime", "failed")
         if event == "init":
-            self.init_pid = heard.pid
-            self.sandbox.after_start(heard.pid or 0)
+            self._init_is(heard.pid or 0)
         elif event == "runtime":
             if self.state == "starting":
                 self.state = "initialising"
@@ -231,6 +236,10 @@ class Environment:
             self._lose(str(heard.message["error"]))
         elif event == "ended":
             self._runtime_ended(heard.message["status"])
+
+    def _init_is(self, pid: int) -> None:
+        self.init_pid = pid
+        self.sandbox.after_start(pid)
 
     def _watch_sandbox(self) -> None:
         for descriptor in self.sandbox.poll_fds:
@@ -280,6 +289,9 @@ class Environment:
 
     def _runtime_ended(self, status: int) -> None:
         if self.state in ("down", "gone"):
+            return
+        if not self.begun:
+            self._lose("its runtime ended before it had entered its sandbox")
             return
         ending = Ending(status)
         if self.state == "ending" and self._pending_ending != Ending(None):

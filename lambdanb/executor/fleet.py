@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from lambdanb.executor.chores import Chores
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.environments import Environment, Owner
 from lambdanb.executor.loop import Loop
@@ -43,6 +44,8 @@ class Fleet:
         self.zygotes = zygotes
         self.readable = readable
         self.deployments: set[Deployment] = set()
+        self.chores = Chores(loop, self._is_starting)
+        zygotes.on_ready = self._zygote_is_ready
         self.owner: Owner | None = None
         self.on_provisioned_lost: Callable[[], object] = lambda: None
         self._random = Random()
@@ -50,9 +53,11 @@ class Fleet:
     def adopt(self, deployment: Deployment) -> None:
         """A version that may soon be invoked: have its zygote, and its template, ready."""
         self.deployments.add(deployment)
-        self.zygotes.prepare(deployment.imports)
+        zygote = self.zygotes.prepare(deployment.imports)
         if deployment.configuration.snap_start:
             self.prepare_template(deployment)
+        elif zygote.state == "ready":
+            self._refill(deployment, zygote)
 
     def environments(self) -> Iterator[Environment]:
         """Every environment that isn't gone."""
@@ -125,13 +130,17 @@ class Fleet:
 
     def retire(self, environment: Environment) -> None:
         """End the environment and forget it."""
+        environment.destroy()
+        self._drop(environment)
+
+    def _drop(self, environment: Environment) -> None:
+        """Forget the environment."""
         deployment = environment.deployment
         for kept in (deployment.idle, deployment.down):
             if environment in kept:
                 kept.remove(environment)
         if environment.expiry is not None:
             environment.expiry.cancel()
-        environment.destroy()
         if environment in deployment.environments:
             deployment.environments.remove(environment)
             self.placement.used_memory_mb -= deployment.configuration.memory_mb
@@ -157,6 +166,7 @@ class Fleet:
 
     def close(self) -> None:
         """End everything."""
+        self.chores.finish()
         for environment in list(self.environments()):
             self.retire(environment)
         for deployment in list(self.deployments):
@@ -167,6 +177,7 @@ class Fleet:
         if deployment.template is not None and deployment.template.zygote.state != "gone":
             return
         deployment.template = start_template(self.loop, self.sandboxes, self.zygotes, deployment, self.readable)
+        deployment.template.on_ready = lambda zygote: self._refill(deployment, zygote)
         deployment.template.limit(self.times.template_timeout_s)
 
     def _create(self, deployment: Deployment) -> Environment:
@@ -198,6 +209,7 @@ class Fleet:
         )
         try:
             environment.launch(zygote, start)
+            self._refill(environment.deployment, zygote)
         except OSError:
             # It died this moment, and its own socket will say so: take the next.
             zygote.close()
@@ -205,13 +217,27 @@ class Fleet:
             return
         environment.limit_init(self.times.init_timeout_s)
 
+    def _zygote_is_ready(self, imports: frozenset[str], zygote: Zygote) -> None:
+        for deployment in self.deployments:
+            if deployment.imports == imports and not deployment.configuration.snap_start:
+                self._refill(deployment, zygote)
+                return
+
+    def _refill(self, deployment: Deployment, zygote: Zygote) -> None:
+        """Have the zygote's spares, and cgroups, ready again a moment from now."""
+        self.chores.add(lambda: zygote.spares.refill(deployment.ahead(self.sandboxes, self.readable)))
+        self.chores.add(self.sandboxes.refill)
+
+    def _is_starting(self) -> bool:
+        return any(environment.state in ("starting", "initialising") for environment in self.environments())
+
     def _give_up(self, environment: Environment) -> None:
         """No zygote could be had, as when lambdanb was replaced under a running executor: the caller has to be told."""
         if environment.started_s or environment.state == "gone":
             return
         assert self.owner is not None
         environment.started_s = time.monotonic()
-        environment.heard_of = True  # another try would end in the same way
+        environment.begun = True  # another try would end in the same way
         self.owner.lost(environment, "no zygote could be started for it; see executor.log in the home")
 
     def _make_room(self, deployment: Deployment) -> None:
@@ -226,7 +252,9 @@ class Fleet:
                     reason="ConcurrentInvocationLimitExceeded",
                     retry_after_s=1,
                 )
-            self.retire(min(idle, key=lambda e: e.last_used_s))
+            oldest = min(idle, key=lambda e: e.last_used_s)
+            self._drop(oldest)
+            self.chores.add(oldest.destroy)
 
     def _expire(self, environment: Environment) -> None:
         environment.expiry = None

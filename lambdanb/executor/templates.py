@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lambdanb.executor.loop import Loop
 from lambdanb.executor.zygotes import ONE_THREAD, Zygote, Zygotes
@@ -19,19 +19,27 @@ from lambdanb.model import control
 if TYPE_CHECKING:
     from lambdanb.executor.deployments import Deployment
     from lambdanb.sandbox.sandbox import Sandbox, Sandboxes
+    from lambdanb.sandbox.watchdog_start import Watchdog
 
 
 class Template:
     """The template of one deployment; `zygote.state` tells whether it can be forked."""
 
-    def __init__(self, loop: Loop, sandbox: Sandbox, init: socket.socket, template: socket.socket) -> None:
+    def __init__(self, loop: Loop, sandbox: Sandbox, template: socket.socket, watchdog: Watchdog | None) -> None:
         self.sandbox = sandbox
-        self.zygote = Zygote(loop, template, self._changed)
+        self.zygote = Zygote(loop, template, watchdog, self._changed)
+        self.on_ready: Callable[[Zygote], object] = lambda zygote: None
         self._loop = loop
-        self._init = init
+        self._init: socket.socket | None = None
+        self.closed = False
         self._waiting: list[Callable[[Zygote | None], None]] = []
-        init.setblocking(False)
-        loop.watch(init.fileno(), self._hear)
+
+    def launch(self, zygote: Zygote, start: dict[str, Any], descriptors: list[int]) -> None:
+        """Have it forked from the zygote of the function's imports, and run init. Raises OSError."""
+        self._init = zygote.take(self.sandbox.ahead).control
+        self._loop.watch(self._init.fileno(), self._hear)
+        message = {"op": "assign", "child": self.sandbox.own, "start": start}
+        control.send(self._init, message, [*descriptors, *self.sandbox.child_fds])
 
     def when_known(self, callback: Callable[[Zygote | None], None]) -> None:
         """Call back, perhaps at once, with the template's zygote, or None when there will be none."""
@@ -48,24 +56,28 @@ class Template:
     def _check_time(self) -> None:
         if self.zygote.state == "starting":
             self.close()
-            self._changed()
+            self._changed(self.zygote)
 
     def close(self) -> None:
         """End the template, and with it the environments that were forked from it."""
+        self.closed = True
         self.zygote.close()
-        if self._init.fileno() >= 0:
+        if self._init is not None:
             self._loop.forget(self._init.fileno())
             self._init.close()
-            self.sandbox.destroy()
+            self._init = None
+        self.sandbox.destroy()
 
-    def _changed(self) -> None:
-        if self.zygote.state == "ready":
+    def _changed(self, zygote: Zygote) -> None:
+        if zygote.state == "ready":
             self.sandbox.invoke_phase()
+            self.on_ready(zygote)
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             self.when_known(callback)
 
     def _hear(self, _: int) -> None:
+        assert self._init is not None
         try:
             heard = control.receive(self._init)
         except BlockingIOError:
@@ -79,7 +91,7 @@ class Template:
             self.sandbox.runtime_started(heard.pid or 0, int(heard.message["rss_kb"]) * 1024)
         else:
             self.close()
-            self._changed()
+            self._changed(self.zygote)
 
 
 def start_template(
@@ -88,25 +100,23 @@ def start_template(
     """Begin a template. It is forked from the zygote of the function's imports as soon as that is ready."""
     template_id = os.urandom(16).hex()
     sandbox = deployment.create_sandbox(sandboxes, template_id, readable, template=True)
-    init, init_theirs = control.pair()
     ours, theirs = control.pair()
-    template = Template(loop, sandbox, init, ours)
+    template = Template(loop, sandbox, ours, sandboxes.watchdog)
     start = deployment.start_message("", template=True, environment_id=template_id)
     start["environ"] = ONE_THREAD | start["environ"]
 
     def fork(zygote: Zygote) -> None:
-        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-        descriptors = [init_theirs.fileno(), theirs.fileno(), null, *sandbox.child_fds]
-        message = {"op": "environment", "child": sandbox.child, "start": start}
-        sandbox.init_phase()
-        try:
-            zygote.send(message, descriptors)
-        except OSError:
-            template.close()
-        finally:
-            init_theirs.close()
-            theirs.close()
-            os.close(null)
+        with theirs:
+            if template.closed:
+                return
+            null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+            sandbox.init_phase()
+            try:
+                template.launch(zygote, start, [theirs.fileno(), null])
+            except OSError:
+                template.close()
+            finally:
+                os.close(null)
 
     zygotes.when_ready(deployment.imports, fork)
     return template

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lambdanb.executor.loop import Loop
+from lambdanb.executor.spares import Spare, Spares
 from lambdanb.model import control
 from lambdanb.sandbox.watchdog_start import Watchdog
 
@@ -31,7 +32,9 @@ _AGAIN_S = 0.25
 class Zygote:
     """One zygote process, or a SnapStart template, which is used in the same way."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, sock: socket.socket, watchdog: Watchdog | None, on_change: Callable[[Zygote], None]
+    ) -> None:
         sock.setblocking(False)
         self.state = "starting"  # then "ready", "unfit" (its imports left threads) or "gone"
         self.rss_kb = 0
@@ -41,13 +44,14 @@ class Zygote:
         self.message: dict[str, Any] = {}
         self._loop = loop
         self._sock = sock
+        self.spares = Spares(loop, watchdog, self._send)
         self._on_change = on_change
         loop.watch(sock.fileno(), self._hear)
 
-    def send(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        """Ask for an environment. Raises OSError when the zygote is gone."""
+    def take(self, ahead: dict[str, Any]) -> Spare:
+        """An init that isn't any environment's yet, to be assigned. Raises OSError when the zygote is gone."""
         self.last_used_s = time.monotonic()
-        control.send(self._sock, message, descriptors)
+        return self.spares.take(ahead)
 
     def close(self) -> None:
         """Let it end: it does so when its socket is closed. Its environments live on."""
@@ -55,6 +59,10 @@ class Zygote:
             self.state = "gone"
             self._loop.forget(self._sock.fileno())
             self._sock.close()
+            self.spares.close()
+
+    def _send(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        control.send(self._sock, message, descriptors)
 
     def _hear(self, _: int) -> None:
         try:
@@ -72,7 +80,7 @@ class Zygote:
             self.failure = heard.message.get("failure", "").encode()
             fit = heard.message["ready"] and heard.message["threads"] == 1 and not heard.message.get("sockets")
             self.state = "ready" if fit else "unfit"
-        self._on_change()
+        self._on_change(self)
 
 
 class Zygotes:
@@ -82,21 +90,23 @@ class Zygotes:
         self._loop = loop
         self._watchdog = watchdog
         self._executor_id = executor_id
+        self.on_ready: Callable[[frozenset[str], Zygote], object] = lambda imports, zygote: None
         self._zygotes: dict[frozenset[str], Zygote] = {}
         self._waiting: list[tuple[frozenset[str], Callable[[Zygote], None]]] = []
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.prepare(_PLAIN)
 
-    def prepare(self, imports: frozenset[str]) -> None:
-        """Have a zygote for this import set, if there is none yet."""
+    def prepare(self, imports: frozenset[str]) -> Zygote:
+        """The zygote for this import set; it is started if there is none yet."""
         zygote = self._zygotes.get(imports)
         if zygote is not None and zygote.state != "gone":
-            return
-        self._zygotes[imports] = self._start(imports)
+            return zygote
+        zygote = self._zygotes[imports] = self._start(imports)
         own = [key for key in self._zygotes if key != _PLAIN]
         if len(own) > MOST_ZYGOTES:
             oldest = min(own, key=lambda key: self._zygotes[key].last_used_s)
             self._zygotes.pop(oldest).close()
+        return zygote
 
     def when_ready(self, imports: frozenset[str], callback: Callable[[Zygote], None]) -> None:
         """Call back, perhaps at once, with the best zygote: this set's if it is ready, else the plain one."""
@@ -138,11 +148,12 @@ class Zygotes:
         self._watchdog.add_process(process.pid)
         self._processes[process.pid] = process
         control.send(ours, {"modules": sorted(imports)})
-        return Zygote(self._loop, ours, lambda: self._changed(imports))
+        return Zygote(self._loop, ours, self._watchdog, lambda zygote: self._changed(imports, zygote))
 
-    def _changed(self, imports: frozenset[str]) -> None:
-        zygote = self._zygotes.get(imports)
-        if zygote is not None and zygote.state == "gone" and not zygote.rss_kb:
+    def _changed(self, imports: frozenset[str], zygote: Zygote) -> None:
+        if zygote.state == "ready":
+            self.on_ready(imports, zygote)
+        if zygote.state == "gone" and not zygote.rss_kb:
             # It never came up. Whoever waits would start it again at once, and again.
             self._loop.call_later(_AGAIN_S, self._serve_waiting)
         else:

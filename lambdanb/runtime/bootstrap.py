@@ -163,6 +163,11 @@ class _Request:
 _request = _Request()
 
 
+def forget_request() -> None:
+    """As before the first one."""
+    _request.id = ""
+
+
 def set_up_logging() -> None:
     """`logging` as on AWS: the root logger writes level, time and request id to the function's log."""
     import logging

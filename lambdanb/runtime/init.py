@@ -2,13 +2,16 @@
 runtime process, and outlives it: after a crash or a timeout it ends everything else in the environment and starts a
 fresh runtime, so that the next invocation finds a new module and the old /tmp, as on AWS.
 
-It is a fork of the zygote and stays outside of the environment's memory and CPU limits, so that it can always act.
-Over its control socket it says {"event": "init"} once, the runtime says {"event": "runtime", "rss_kb"} for itself
-(the kernel tells the executor who spoke, in the executor's own process numbers), and when the runtime has ended and
-all that it left is gone, init says {"event": "ended", "status": wait status}. The executor says
+It is a fork of the zygote and stays outside of the environment's memory and CPU limits, so that it can always act. It
+begins as nobody's: it builds what is the same for all functions, forks a runtime process that waits, and waits itself
+to be assigned to an environment. Over its control socket it says {"event": "init"} when it is that far, the runtime
+says {"event": "runtime", "rss_kb"} for itself (the kernel tells the executor who spoke, in the executor's own process
+numbers), and when the runtime has ended and all that it left is gone, init says {"event": "ended", "status": wait
+status}. The executor says
 
-    {"op": "start"}  with [data socket, log pipe] and the sandbox's descriptors    start a runtime
-    {"op": "end"}                                                                 end everything but init
+    {"op": "assign", "child", "start"}  with [data socket, log pipe] and the sandbox's descriptors, once
+    {"op": "start"}                     with the same                         start a fresh runtime
+    {"op": "end"}                                                             end everything but init
 
 and when it closes the socket, or dies, init ends everything, itself too.
 """
@@ -26,41 +29,44 @@ import time
 from typing import Any, NoReturn
 
 from lambdanb.model import control
-from lambdanb.runtime import bootstrap
+from lambdanb.runtime import bootstrap, rehearsal
 from lambdanb.runtime.handler import Handler
 from lambdanb.runtime.measure import resident_kb
 from lambdanb.sandbox import child as sandbox
 from lambdanb.sandbox import syscalls, tree
 
 
-def run(
-    parent: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Handler | None
-) -> NoReturn:
-    """Become an environment's init. `parent` is the zygote's own control socket, which has no place here."""
+def run(parent: socket.socket, message: dict[str, Any], descriptor: int, initialised: Handler | None) -> NoReturn:
+    """Become an init, of the control socket `descriptor`. `parent` is the zygote's own, which has no place here."""
     parent.close()
-    sock = socket.socket(fileno=descriptors[0])
-    data_fd, log_fd, *limits = descriptors[1:]
+    child, rehearse = message["child"], message["rehearse"]
+    sock = socket.socket(fileno=descriptor)
     try:
-        sandbox.enter_init(message["child"], limits)
+        sandbox.enter_ahead(child)
         # Without a PID namespace this keeps what the function daemonises below init, where `_end_all` finds it.
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        init = _Init(sock, child, initialised)
+        init.fork_runtime(rehearse=rehearse)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            control.send(sock, {"event": "failed", "error": f"could not build the sandbox: {error}"})
-        os._exit(1)
+        _fail(sock, f"could not build the sandbox: {error}")
     try:
         control.send(sock, {"event": "init"})
-        _Init(sock, message, initialised).run(data_fd, log_fd, limits)
+        if rehearse:
+            rehearsal.rehearse_init()
+        init.run()
     except OSError:
         os._exit(0)
 
 
 class _Init:
-    def __init__(self, sock: socket.socket, message: dict[str, Any], initialised: Handler | None) -> None:
+    def __init__(self, sock: socket.socket, child: dict[str, Any], initialised: Handler | None) -> None:
         self.control = sock
-        self.message = message
+        self.child = child
+        self.own: dict[str, Any] = {}
+        self.start: dict[str, Any] = {}
         self.initialised = initialised
         self.runtime: int | None = None
+        self.waiting: socket.socket | None = None
         self.children, wakeup = socket.socketpair()
         for end in (self.children, wakeup):
             end.setblocking(False)
@@ -68,8 +74,7 @@ class _Init:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
 
-    def run(self, data_fd: int, log_fd: int, limits: list[int]) -> NoReturn:
-        self.start(data_fd, log_fd, limits)
+    def run(self) -> NoReturn:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(self.children, select.POLLIN)
@@ -82,28 +87,56 @@ class _Init:
                 if asked is None:
                     _end_all()
                     os._exit(0)
-                if asked.message["op"] == "start":
+                op = asked.message["op"]
+                if op == "assign":
+                    self.assign(asked.message)
+                    self.hand_over(asked.descriptors)
+                elif op == "start":
                     self.empty_shared_memory()
-                    data_fd, log_fd, *limits = asked.descriptors
-                    self.start(data_fd, log_fd, limits)
+                    self.fork_runtime(rehearse=False)
+                    self.hand_over(asked.descriptors)
                 else:
                     self.end()
 
-    def start(self, data_fd: int, log_fd: int, limits: list[int]) -> None:
+    def fork_runtime(self, *, rehearse: bool) -> None:
+        """Fork a runtime process, which waits until it is handed what to run."""
+        ours, theirs = control.pair()
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.children.close()
-            self.wakeup.close()
-            _runtime(self.control, self.message, data_fd, log_fd, limits, self.initialised)
-        self.runtime = pid
-        for descriptor in (data_fd, log_fd, *limits):
+            for end in (self.children, self.wakeup, ours):
+                end.close()
+            if self.initialised is None:
+                # A template's fork has the streams and the logging that the function's init left.
+                _open_streams()
+                bootstrap.set_up_logging()
+            if rehearse:
+                rehearsal.rehearse(self.initialised)
+            _runtime(self.control, theirs, self.child, self.initialised)
+        theirs.close()
+        self.runtime, self.waiting = pid, ours
+
+    def assign(self, message: dict[str, Any]) -> None:
+        """Become the init of one environment."""
+        self.own, self.start = message["child"], message["start"]
+        try:
+            sandbox.enter_init(self.child | self.own)
+        except OSError as error:
+            _fail(self.control, f"could not build the sandbox: {error}")
+
+    def hand_over(self, descriptors: list[int]) -> None:
+        """Let the waiting runtime run."""
+        assert self.waiting is not None
+        control.send(self.waiting, {"child": self.own, "start": self.start}, descriptors)
+        self.waiting.close()
+        self.waiting = None
+        for descriptor in descriptors:
             os.close(descriptor)
 
     def empty_shared_memory(self) -> None:
         """What the runtime before left in /dev/shm would count against the memory of the next; it isn't /tmp."""
-        if not self.message["child"]["namespaces"]:
+        if not self.child["namespaces"]:
             return  # then /dev/shm is the machine's
         for entry in os.scandir("/dev/shm"):
             with contextlib.suppress(OSError):
@@ -124,6 +157,8 @@ class _Init:
             if pid == 0:
                 return
             if pid == self.runtime:
+                if not self.start:
+                    os._exit(1)  # it never ran anything: another spare takes this one's place
                 self.runtime = None
                 _end_all()
                 with contextlib.suppress(ChildProcessError):
@@ -137,36 +172,27 @@ class _Init:
             _end_all()
 
 
-def _runtime(
-    sock: socket.socket,
-    message: dict[str, Any],
-    data_fd: int,
-    log_fd: int,
-    limits: list[int],
-    initialised: Handler | None,
-) -> NoReturn:
-    """The runtime process: standard streams, limits, then the function."""
-    start = message["start"]
+def _runtime(sock: socket.socket, init: socket.socket, child: dict[str, Any], initialised: Handler | None) -> NoReturn:
+    """The runtime process: once it is told what for, standard streams, limits, then the function."""
+    asked = control.receive(init)
+    if asked is None:
+        os._exit(0)
+    init.close()
+    child, start = child | asked.message["child"], asked.message["start"]
+    data_fd, log_fd, *limits = asked.descriptors
     try:
-        listener = sandbox.enter_runtime(message["child"], limits)
+        listener = sandbox.enter_runtime(child, limits)
         for descriptor in limits:
             os.close(descriptor)
         _standard_streams(log_fd)
-        if initialised is None:
-            _open_streams()
         announce = {"event": "runtime", "rss_kb": resident_kb()}
         control.send(sock, announce, [] if listener is None else [listener])
         if listener is not None:
             os.close(listener)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            control.send(sock, {"event": "failed", "error": f"could not enter the sandbox: {error}"})
-        os._exit(1)
+        _fail(sock, f"could not enter the sandbox: {error}")
     sock.close()
-    _environment(message["child"], start)
-    if initialised is None:
-        # A template's fork has the streams and the logging that the function's init left.
-        bootstrap.set_up_logging()
+    _environment(child, start)
     data = socket.socket(fileno=data_fd)
     if start["template"]:
         _template(data, start)
@@ -175,6 +201,13 @@ def _runtime(
         bootstrap.run(data, start)
     bootstrap.say(data, b'{"init":true}', b"")
     bootstrap.serve(data, start, initialised)
+
+
+def _fail(sock: socket.socket, why: str) -> NoReturn:
+    """Tell the executor, and end."""
+    with contextlib.suppress(OSError):
+        control.send(sock, {"event": "failed", "error": why})
+    os._exit(1)
 
 
 def _standard_streams(log_fd: int) -> None:
@@ -188,7 +221,7 @@ def _standard_streams(log_fd: int) -> None:
 
 
 def _open_streams() -> None:
-    """Python's own streams over them: whole lines at once, and no text that can't be written."""
+    """Python's own streams over what will be them: whole lines at once, and no text that can't be written."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)

@@ -4,9 +4,10 @@ One per import set. It is started by the executor with a control socket, is told
 
     {"ready": true, "threads": n, "failed": {module: error}, "rss_kb": n}
 
-and then forks an environment's init for each {"op": "environment"}. A template (SnapStart) is the same loop in a
-process that has run a function's init. Forking is safe only while there is one thread: a module that starts threads
-when imported makes `threads` more than 1, and the executor then does without this zygote.
+and then forks an init, which becomes an environment's, for each {"op": "environment", "child", "rehearse"}. A
+template (SnapStart) is the same loop in a process that has run a function's init. Forking is safe only while there is
+one thread: a module that starts threads when imported makes `threads` more than 1, and the executor then does without
+this zygote.
 """
 
 from __future__ import annotations
@@ -73,15 +74,14 @@ def fork_environment(
     sock: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Handler | None
 ) -> None:
     """Fork an init, which builds its sandbox by itself. A failure to fork is told on the environment's socket."""
-    own, _, _, *limits = descriptors
+    (own,) = descriptors
     try:
-        pid = sandbox.fork_init(message["child"], limits)
+        pid = sandbox.fork_init(message["child"])
     except OSError as error:
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(own)) as environment:
             control.send(environment, {"event": "failed", "error": f"could not fork the environment: {error}"})
     else:
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            init.run(sock, message, descriptors, initialised)
-    for descriptor in descriptors:
-        os.close(descriptor)
+            init.run(sock, message, own, initialised)
+    os.close(own)

@@ -8,9 +8,10 @@ uid.
 
 What all environments of a zygote have in common is put together once, by the zygote (`prepare`): it moves into a user
 and a mount namespace of its own, where it may mount, and lays out the root in a corner of it. Each fork gets a copy
-of that view (`fork`), adds what is its own and makes it its only root (`enter`). A template (SnapStart) does the same
-from inside its own sandbox: it has no privileges there, but a new namespace gives it some, and the mounts it inherits
-are locked, so it can add to them and hide more, and uncover nothing.
+of that view (`fork`) and makes it its only root (`enter`). That much is done ahead, for an environment that isn't any
+function's yet; `furnish` adds what depends on the function. A template (SnapStart) does the same from inside its own
+sandbox: it has no privileges there, but a new namespace gives it some, and the mounts it inherits are locked, so it
+can add to them and hide more, and uncover nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _apart = False
 """Whether this process has moved into namespaces of its own to do so."""
 _inside = False
 """Whether this process stands in a sandbox already: then it is a template, and the code is at /var/task."""
+_of_template = False
+"""Whether this process was forked from a template."""
 _ids = (0, 0)
 """User and group as they are in any of these namespaces; not to be asked for before they are mapped."""
 
@@ -77,22 +80,22 @@ def fork() -> int:
 
 
 def enter(child: Mapping[str, Any]) -> None:
-    """In the child: what is its own, onto the prepared root, which becomes the only one; the working folder is
-    /var/task.
+    """In the child: the prepared root becomes the only one, with a /tmp, a /dev/shm and a /proc of its own.
 
-    Raises OSError naming the mount that failed. Privileges are still held: see `drop_privileges`.
+    /var/task shows the folder in which all functions' code lies, until `furnish` covers it. Raises OSError naming the
+    mount that failed. Privileges are still held.
     """
-    global _inside, _apart, _prepared
+    global _inside, _of_template, _apart, _prepared
     root, recursive = child["root"], child["recursive_readonly"]
     _map_user(first=False)
     # What is inherited is locked in its place; a copy can become the root.
     sys_.mount(root["at"], root["at"], None, _BIND)
     os.chdir(root["at"])
-    task = TASK if _inside else child["task_dir"]
-    sys_.mount(task, TASK[1:], None, _BIND)
+    code = TASK if _inside else child["code_dir"]
+    sys_.mount(code, TASK[1:], None, _BIND)
     _make_read_only(TASK[1:], [], recursive=recursive)
-    sys_.mount("tmpfs", "tmp", "tmpfs", _PLAIN, f"size={child['tmp_mb']}m,mode=1777")
-    sys_.mount("tmpfs", "dev/shm", "tmpfs", _PLAIN, f"size={child['shm_mb']}m,mode=1777")
+    sys_.mount("tmpfs", "tmp", "tmpfs", _PLAIN, "size=1m,mode=1777")
+    sys_.mount("tmpfs", "dev/shm", "tmpfs", _PLAIN, "size=1m,mode=1777")
     for path in root["below_tmp"]:
         _mount_point(path)
         _bind(path)
@@ -105,8 +108,22 @@ def enter(child: Mapping[str, Any]) -> None:
     _mount_proc(fresh=child["fresh_proc"], template=child["template"])
     sys_.pivot_root(".", ".")  # the old root now lies over the new one, and is taken off
     sys_.umount(".", sys_.MNT_DETACH)
+    os.chdir("/")
+    _inside, _of_template = True, _inside
+    _apart, _prepared = False, None
+
+
+def furnish(child: Mapping[str, Any]) -> None:
+    """After `enter`: the function's own code and the sizes of its tmpfs; the working folder is /var/task.
+
+    Raises OSError naming the mount that failed. Privileges are still held: see `drop_privileges`.
+    """
+    if not _of_template:  # whose /var/task is the function's already
+        # Read-only as the mount it comes from, and over it for good: nobody in here can take a mount off.
+        sys_.mount(f"{TASK}/{os.path.basename(child['task_dir'])}", TASK, None, _BIND)
+    for path, size_mb in (("/tmp", child["tmp_mb"]), ("/dev/shm", child["shm_mb"])):
+        sys_.mount(None, path, None, sys_.MS_REMOUNT | _PLAIN, f"size={size_mb}m")
     os.chdir(TASK)
-    _inside, _apart, _prepared = True, False, None
 
 
 def drop_privileges(*, keep_mapping: bool) -> None:

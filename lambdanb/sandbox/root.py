@@ -66,7 +66,7 @@ def visible_paths(readable: Iterable[str]) -> tuple[list[str], list[list[str]]]:
     the same is asked for and neither those paths nor /etc have come or gone.
     """
     asked = tuple(path for path in readable if path.startswith("/") and os.path.exists(path))
-    paths, skipped = _visible_paths(asked, tuple(_private()), os.stat("/etc").st_mtime_ns)
+    paths, skipped = _visible_paths(asked, _private(), os.stat("/etc").st_mtime_ns)
     return list(paths), [list(pair) for pair in skipped]
 
 
@@ -168,17 +168,22 @@ def _interpreter(private: Sequence[str]) -> Iterable[str]:
             )
 
 
-def _private() -> list[str]:
+def _private() -> tuple[str, ...]:
     """The home folders, the credentials below them and where the environment's variables say that credentials are."""
-    homes = {os.path.expanduser("~")}
+    variables = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
+    return _private_paths(os.path.expanduser("~"), tuple(os.environ.get(name, "") for name in variables))
+
+
+@functools.lru_cache(maxsize=4)
+def _private_paths(home: str, named: tuple[str, ...]) -> tuple[str, ...]:
+    homes = {home}
     try:
         homes.add(pwd.getpwuid(os.geteuid()).pw_dir)
     except KeyError:
         pass  # a container's user without an entry
     secrets = [os.path.join(home, name) for home in homes for name in _SECRETS]
-    secrets += [os.environ.get(name, "") for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")]
-    paths = [path for path in (*homes, *secrets) if path.startswith("/")]
-    return sorted({name for path in paths for name in (os.path.normpath(path), os.path.realpath(path))} - {"/"})
+    paths = [path for path in (*homes, *secrets, *named) if path.startswith("/")]
+    return tuple(sorted({name for path in paths for name in (os.path.normpath(path), os.path.realpath(path))} - {"/"}))
 
 
 def _refusal(path: str, private: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 `Sandboxes` makes them with the best mechanisms of this machine (probe.py): cgroups where they may be made, the watchdog
 process for what is left. What happens inside the environment's own processes (namespaces, rlimits, seccomp) is told to
-them by `Sandbox.child`, a plain dict that child.py obeys.
+them by `Sandbox.ahead` and `Sandbox.own`, plain dicts that child.py obeys.
 
 An environment is an *init* process and, below it, a *runtime* process that runs the function. Only the runtime and its
 children are limited; init is outside, holds /tmp and survives.
@@ -27,11 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from lambdanb.sandbox import tmp_quota, tree, watch_table
+from lambdanb.sandbox import child_spec, tmp_quota, tree, watch_table
 from lambdanb.sandbox.cgroup import MIB, Group, GroupLimits, Parent
 from lambdanb.sandbox.cgroup_v1 import V1Parent
 from lambdanb.sandbox.cgroup_v2 import V2Parent
-from lambdanb.sandbox.child_spec import child_instructions
 from lambdanb.sandbox.connections import ConnectionLimit
 from lambdanb.sandbox.identity import own_id
 from lambdanb.sandbox.probe import Capabilities
@@ -105,16 +104,16 @@ class Sandboxes:
             tmp_dir = self.directory / environment_id
             tmp_dir.mkdir(parents=True, mode=0o700)
         group = None if self.parent is None else self._take_group()
-        child = child_instructions(
+        first = self.ahead(task_dir, readable, template=template)
+        own = child_spec.own(
             self.capabilities,
+            first,
             memory_mb=memory_mb,
             tmp_mb=tmp_mb,
             processes=processes,
             files=files,
             connections=connections,
             task_dir=task_dir,
-            readable=list(readable),
-            template=template,
             fds=[] if group is None else group.procs_names(),
             tmp_dir=None if tmp_dir is None else str(tmp_dir),
         )
@@ -122,7 +121,8 @@ class Sandboxes:
             self,
             environment_id,
             group,
-            child,
+            first,
+            own,
             tmp_dir,
             GroupLimits(memory_mb * MIB, 0 if tmp_dir else tmp_mb * MIB, processes),
             tmp_bytes=tmp_mb * MIB,
@@ -131,8 +131,16 @@ class Sandboxes:
         )
         return sandbox
 
+    def ahead(self, task_dir: str, readable: Sequence[str], *, template: bool = False) -> dict[str, Any]:
+        """What an init is told that may become this sandbox's, or any other's with equal instructions."""
+        code_dir = os.path.dirname(task_dir)
+        return child_spec.ahead(self.capabilities, code_dir=code_dir, readable=readable, template=template)
+
     def refill(self) -> None:
-        """Make cgroups ahead; cheap when there are enough. Also tries again to remove those that were still busy."""
+        """Make cgroups ahead; to be called when there is time, after environments have begun or ended.
+
+        Also tries again to remove those that were still busy.
+        """
         self._leaving = [group for group in self._leaving if not group.remove()]
         with contextlib.suppress(OSError):
             while self.parent is not None and len(self._ready) < _READY_GROUPS:
@@ -182,7 +190,8 @@ class Sandbox:
         sandboxes: Sandboxes,
         environment_id: str,
         group: Group | None,
-        child: dict[str, Any],
+        ahead: dict[str, Any],
+        own: dict[str, Any],
         folder: Path | None,
         limits: GroupLimits,
         *,
@@ -191,7 +200,8 @@ class Sandbox:
         cpu_share: float,
     ) -> None:
         self.environment_id = environment_id
-        self.child = child
+        self.ahead = ahead
+        self.own = own
         self._child_fds: list[int] = []
         self.poll_fds: dict[int, Supervisor] = {}
         self.shared_bytes = 0
@@ -277,11 +287,15 @@ class Sandbox:
         self.busy()
         if self._watchdog is not None:
             self._watchdog.wake()
-        self._sandboxes.refill()
+
+    @property
+    def child(self) -> dict[str, Any]:
+        """The whole of what its processes are told."""
+        return self.ahead | self.own
 
     @property
     def child_fds(self) -> list[int]:
-        """Descriptors to pass to init with each start of a runtime, named by `child["fds"]`; closed once it runs."""
+        """Descriptors to pass to init with each start of a runtime, named by `own["fds"]`; closed once it runs."""
         if not self._child_fds and self._group is not None:
             self._child_fds = self._group.open_procs()
         return self._child_fds

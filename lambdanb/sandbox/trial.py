@@ -67,7 +67,8 @@ def _environment(found: Capabilities) -> str | None:
         )  # fmt: skip
 
         def init() -> None:
-            child.enter_init(instructions, [])
+            child.enter_ahead(instructions)
+            child.enter_init(instructions)
             pid = os.fork()
             if pid == 0:
                 _finish(lambda: child.enter_runtime(instructions, []))
@@ -75,7 +76,7 @@ def _environment(found: Capabilities) -> str | None:
                 raise OSError(errno.EPERM, "the runtime process could not be started in the namespaces")
 
         def zygote() -> None:
-            failure = _forked(init, lambda: child.fork_init(instructions, []))
+            failure = _forked(init, lambda: child.fork_init(instructions))
             if failure is not None:
                 raise OSError(errno.EPERM, failure)
 

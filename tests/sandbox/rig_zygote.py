@@ -21,7 +21,7 @@ def zygote(ctl):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while (asked := control.receive(ctl)) is not None:
         child, fds = asked.message["child"], asked.descriptors
-        if sandbox_child.fork_init(child, fds[2:]) == 0:
+        if sandbox_child.fork_init(child) == 0:
             ctl.close()
             try:
                 init(child, fds)
@@ -36,7 +36,8 @@ def init(child, fds):
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # subreaper, for where there is no PID namespace
     ctl = socket.socket(fileno=fds[0])
-    sandbox_child.enter_init(child, fds[2:])
+    sandbox_child.enter_ahead(child)
+    sandbox_child.enter_init(child)
     control.send(ctl, {"event": "init"})
     data, *limits = fds[1:]
     while True:

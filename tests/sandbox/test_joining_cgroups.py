@@ -28,8 +28,9 @@ from lambdanb.sandbox import child as sandbox
 import os
 child, procs = json.loads(sys.argv[1]), int(sys.argv[2])
 reading, writing = os.pipe()
-if sandbox.fork_init(child, [procs]) == 0:
-    sandbox.enter_init(child, [procs])
+if sandbox.fork_init(child) == 0:
+    sandbox.enter_ahead(child)
+    sandbox.enter_init(child)
     if os.fork() == 0:
         sandbox.enter_runtime(child, [procs])
         os.write(1, b"in\\n")

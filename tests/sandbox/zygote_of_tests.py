@@ -45,11 +45,12 @@ def runtime(child: dict[str, Any], code: str, channel: socket.socket | None) -> 
 def environment(child: dict[str, Any], code: str, channel: socket.socket | None = None) -> int:
     """Fork an environment that runs `code`, and answer its exit status when it has ended. Templates call it as well."""
     sys.stdout.flush()
-    pid = sandbox.fork_init(child, [])
+    pid = sandbox.fork_init(child)
     if pid == 0:
         try:
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # a test that ends early leaves nothing behind
-            sandbox.enter_init(child, [])
+            sandbox.enter_ahead(child)
+            sandbox.enter_init(child)
             pid = os.fork()
             if pid == 0:
                 runtime(child, code, channel)
