@@ -22,9 +22,10 @@ RIC = "awslambdaric over HTTP"
 
 @contextmanager
 def runtime_clients(count: int, api_name: str, how: str) -> Iterator[Contender]:
-    """`count` environments, fed by the Runtime API of that file name (`how` it is made, for the table), each started in this folder (so no file in it may be named like a module of the client).
+    """`count` environments, fed by the Runtime API of that file name (`how` it is made, for the table).
 
-    A caller posts its event to the Runtime API over a kept connection of its thread.
+    Each is started in this folder (so no file in it may be named like a module of the client). A caller posts its
+    event to the Runtime API over a kept connection of its thread.
     """
     with ExitStack() as stack:
         api = process(stack, [sys.executable, str(HERE / f"{api_name}.py")], stdout=subprocess.PIPE)
