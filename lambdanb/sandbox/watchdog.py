@@ -52,6 +52,7 @@ class Watchdog:
         self._watched: dict[int, Watched] = {}
         self._states = b""
         self._states_due_s = 0.0
+        self._woken = False
         self._by_event: dict[int, Watched] = {}
         self._glanced: dict[int, tuple[int, int]] = {}
         self._epoll = select.epoll()
@@ -79,6 +80,12 @@ class Watchdog:
 
     def _step_all(self, now_s: float) -> None:
         """Look at those whose time has come; those that have been idle for long are let go."""
+        if self._woken:
+            # A runtime has started, perhaps in a slot that was another's when it was looked at last.
+            self._woken, self._states = False, b""
+            for one in list(self._watched.values()):
+                if not one.is_current():
+                    self._drop(one)
         states = self.table.states()
         if states != self._states or now_s >= self._states_due_s:
             self._states, self._states_due_s = states, now_s + _STATES_S
@@ -184,6 +191,7 @@ class Watchdog:
                 if not self._read_notes():
                     return False
             elif fd == self._wake_fd:
+                self._woken = True
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(fd)
             elif (one := self._by_event.get(fd)) is not None:
