@@ -42,7 +42,10 @@ class TokenBucket:
         before_s = full_s if self._tokens_s is None else self._tokens_s
         # A tree that is stopped isn't idle: what flows in while it waits for a late look isn't lost to it.
         most_s = full_s * _LATE_PERIODS if self.stopped else max(full_s, before_s)
-        tokens_s = min(most_s, before_s + (now_s - self._now_s) * share) - (cpu_s - self._cpu_s)
+        elapsed_s, used_s = now_s - self._now_s, cpu_s - self._cpu_s
+        # What flows in while it runs isn't lost to a full bucket: it is being used. At worst it was idle first.
+        ran_s = min(elapsed_s, used_s / parallel)
+        tokens_s = min(most_s, before_s + (elapsed_s - ran_s) * share) + ran_s * share - used_s
         self._tokens_s, self._now_s, self._cpu_s = tokens_s, now_s, cpu_s
         # Once stopped, wait until half a bucket is there: a turn of less would go to whoever comes first in the tree.
         enough_s = full_s / 2 if self.stopped else 0.0

@@ -27,7 +27,7 @@ def lambda_handler(event, context):
             pass
     return {"wall_s": time.monotonic() - began, "cpu_s": time.process_time() - cpu}
 """
-TRIES_S = 2.4
+TRIES = 4
 
 
 def measured(function: lambdanb.Function, event: dict[str, float]) -> tuple[dict[str, float], bool]:
@@ -44,15 +44,19 @@ def test_a_spinning_handler_gets_its_share(machine, memory_mb: int) -> None:
     function = lambdanb.deploy("spins", SOURCE, memory=memory_mb, timeout=30)
     function({"wall_s": 0.05})
     share = memory_mb / TODAY.full_vcpu_mb
-    # A whole vCPU has no periods to be averaged over, and short spins find a quiet moment on a busy machine sooner.
-    wall_s = 0.8 if share < 1 else 0.4
+    # Without cgroups a turn lasts up to 10 ms: a small share has few of them, and needs some seconds to be averaged over.
+    # A whole vCPU has no turns, and short spins find a quiet moment on a busy machine sooner.
+    wall_s = 2.4 if share < 0.1 else 0.8 if share < 1 else 0.4
     tried = []
-    for _ in range(round(TRIES_S / wall_s)):
+    for _ in range(TRIES):
         answer, starved = measured(function, {"wall_s": wall_s})
         tried.append(answer["cpu_s"] / answer["wall_s"] / share)
-        assert tried[-1] <= 1.05
-        if tried[-1] >= 0.95:
+        if 0.95 <= tried[-1] <= 1.05:
             return
+        if tried[-1] > 1.05:
+            # The kernel is never late. A watchdog that isn't let run for 50 ms is, once, and says nothing of the next time.
+            assert not limits_rig.has_cgroups(machine) and len(tried) == 1, tried
+            continue
         assert starved, f"{memory_mb} MB got {tried} of the CPU that is due to them, and the machine had more to give"
     pytest.skip(f"others kept this machine busy: {memory_mb} MB got {tried} of what is due to them")
 
