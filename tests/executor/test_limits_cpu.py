@@ -44,7 +44,7 @@ def test_a_spinning_handler_gets_its_share(machine, memory_mb: int) -> None:
     function = lambdanb.deploy("spins", SOURCE, memory=memory_mb, timeout=30)
     function({"wall_s": 0.05})
     share = memory_mb / TODAY.full_vcpu_mb
-    # Without cgroups a turn lasts up to 10 ms: a small share has few of them, and needs some seconds to be averaged over.
+    # Without cgroups a turn lasts up to 10 ms: a small share has few of them, and needs seconds to be averaged over.
     # A whole vCPU has no turns, and short spins find a quiet moment on a busy machine sooner.
     wall_s = 2.4 if share < 0.1 else 0.8 if share < 1 else 0.4
     tried = []
@@ -54,7 +54,7 @@ def test_a_spinning_handler_gets_its_share(machine, memory_mb: int) -> None:
         if 0.95 <= tried[-1] <= 1.05:
             return
         if tried[-1] > 1.05:
-            # The kernel is never late. A watchdog that isn't let run for 50 ms is, once, and says nothing of the next time.
+            # The kernel is never late. A watchdog that isn't let run for 50 ms is, once, and that says nothing more.
             assert not limits_rig.has_cgroups(machine) and len(tried) == 1, tried
             continue
         assert starved, f"{memory_mb} MB got {tried} of the CPU that is due to them, and the machine had more to give"

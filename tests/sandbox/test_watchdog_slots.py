@@ -43,7 +43,7 @@ def begin(table: WatchTable, group: V1Group, pid: int) -> int:
 
 
 def test_at_once_though_the_group_before_lingers(parent: V1Parent) -> None:
-    """A group that is removed tells so. One that can't be removed yet is quiet, which isn't to mean that all is well."""
+    """A group that is removed tells so. One that can't be removed yet is quiet, though nothing is well."""
     memory, wake = watch_table.create_memory(), os.eventfd(0)
     lifeline, lifeline_end = os.pipe()
     table, watchdog = WatchTable(memory), Watchdog(memory, wake, lifeline)
