@@ -23,7 +23,7 @@ from lambdanb.executor.event_queue import EventQueue, NewEvent
 from lambdanb.executor.fleet import Fleet
 from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.logs import LogStore
-from lambdanb.executor.loop import Loop
+from lambdanb.executor.loop import Loop, Timer
 from lambdanb.executor.operations import Operations, parse_arguments
 from lambdanb.executor.placement import Placement, carried_memory_mb
 from lambdanb.executor.record_store import SCHEMA_VERSION as RECORDS_VERSION
@@ -43,6 +43,8 @@ from lambdanb.sandbox.sweep import sweep
 from lambdanb.sandbox.watchdog_start import Watchdog
 
 _SHOWN_LOG_BYTES = 1024 * 1024
+_MANY_ROWS = 1_000
+"""Records that are written at once, so that what waits in memory doesn't grow with the rate of invocations."""
 
 
 class Executor:
@@ -76,7 +78,8 @@ class Executor:
         self.operations = Operations(
             self.catalogue, queue, self.logs, home / "logs", self.records_reader, capabilities, self._write_all
         )
-        self._writing = False
+        self._write_timer: Timer | None = None
+        self._writes_early = True
         self._troubled = ""
         self._leaving_since_s: float | None = None
         self.server = Server(self.loop, home / "run", self._handle, self._on_alone)
@@ -184,9 +187,11 @@ class Executor:
     # Writing
 
     def _write_soon(self) -> None:
-        if not self._writing:
-            self._writing = True
-            self.loop.call_later(self.times.flush_s, self._write)
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.times.flush_s, self._write)
+        elif self._writes_early and self.records.waiting >= _MANY_ROWS:
+            self._writes_early = False
+            self.loop.at_end_of_round(self._write)
 
     def _write_all(self) -> None:
         """All that waits, for a reader who asks now, and at the end; as far as the disk takes it."""
@@ -198,7 +203,9 @@ class Executor:
 
         When the disk takes nothing they wait, bounded, and the trouble is told once.
         """
-        self._writing = False
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
         waiting, more = 0, False
         for store in (self.records, self.logs):
             flushed = store.flush()
@@ -207,6 +214,7 @@ class Executor:
             if flushed.error is not None and flushed.error != self._troubled:
                 self._troubled = flushed.error
                 print(flushed.error, file=sys.stderr, flush=True)
+        self._writes_early = not waiting  # a disk that takes nothing isn't asked each time
         if not waiting:
             with contextlib.suppress(StoreUnusable):  # the event then runs again at the next start
                 self.events.forget_finished()

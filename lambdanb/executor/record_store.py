@@ -194,6 +194,11 @@ class RecordStore:
         """Close without writing what waits: flush before."""
         self.connection.close()
 
+    @property
+    def waiting(self) -> int:
+        """How many records aren't written yet."""
+        return len(self._rows)
+
     def add(self, record: Record) -> None:
         """Remember a record. Costs a fraction of a microsecond, and never raises."""
         if len(self._rows) < self._buffer_rows:
