@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lambdanb.client.connection import Executor
+from lambdanb.model.wire import Request
 
 COMMAND = [sys.executable, "-m", "lambdanb.cli"]
 DEADLINE_S = 60
@@ -113,11 +114,11 @@ def test_logs_and_rm(inverse: Path) -> None:
 
 
 def test_following_a_log(inverse: Path, home: Path) -> None:
-    header, _ = Executor.of(home).call({"op": "invoke", "name": "inverse", "mode": "sync"}, b'{"x": 1}')
+    header, _ = Executor.of(home).call(Request(op="invoke", name="inverse", mode="sync"), b'{"x": 1}')
     with subprocess.Popen([*COMMAND, "logs", "inverse", "-f"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         wait_for_line(process.stdout, f"REPORT RequestId: {header['request_id']}")
-        header, _ = Executor.of(home).call({"op": "invoke", "name": "inverse", "mode": "sync"}, b'{"x": 1}')
+        header, _ = Executor.of(home).call(Request(op="invoke", name="inverse", mode="sync"), b'{"x": 1}')
         wait_for_line(process.stdout, f"REPORT RequestId: {header['request_id']}")
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 130

@@ -25,6 +25,7 @@ from lambdanb.client.home import home as chosen_home
 from lambdanb.client.start import connect
 from lambdanb.model import wire
 from lambdanb.model.errors import ExecutorLost, from_wire
+from lambdanb.model.wire import Request
 
 _DYING_S = 1.0
 ANSWER_BYTES = 256 * 1024 * 1024
@@ -52,11 +53,11 @@ class Executor:
             executor = cls._shared.setdefault(home, cls(home))
         return executor
 
-    def call(self, header: dict[str, Any], payload: bytes = b"") -> Answer:
+    def call(self, request: Request, payload: bytes = b"") -> Answer:
         """Send a request and wait for its answer. Raises the service's errors, and ExecutorLost."""
         line = self._take()
         try:
-            answer = line.call(header, payload)
+            answer = line.call(request, payload)
         except BaseException as error:
             # An interrupt leaves an answer on its way: this connection can't be used again.
             line.close()
@@ -68,16 +69,16 @@ class Executor:
 
     def ask(self, op: str, **arguments: Any) -> Any:
         """A request and an answer that are plain data."""
-        _, payload = self.call({"op": op}, json.dumps(arguments).encode())
+        _, payload = self.call(Request(op=op), json.dumps(arguments).encode())
         return json.loads(payload)
 
-    def submit(self, header: dict[str, Any], payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
+    def submit(self, request: Request, payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
         """Send a request; the Future gets what `read`, in the reading thread, makes of the answer."""
         with self._lock:
             if self._pipeline is None or self._pipeline.ended:
                 self._pipeline = _Pipeline(connect(self.home))
             pipeline = self._pipeline
-        return pipeline.submit(header, payload, read)
+        return pipeline.submit(request, payload, read)
 
     def close(self) -> None:
         """Hang up. The executor ends when its last client has; the next call connects again."""
@@ -133,19 +134,18 @@ class _Line:
         """Nothing is to be read between calls, unless the other end has hung up."""
         return not self._poll.poll(0)
 
-    def call(self, header: dict[str, Any], payload: bytes) -> Answer:
-        header["n"] = 0
+    def call(self, request: Request, payload: bytes) -> Answer:
         try:
-            self._socket.sendall(wire.encode(header, payload))
+            self._socket.sendall(request.encode(0, payload))
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise lost(header, sent=False) from error
+            raise lost(request, sent=False) from error
         try:
             answer = wire.receive(self._socket, self._reader)
         except ConnectionResetError:
             answer = None
         if answer is None:
             wait_for_peer_end(self._socket)
-            raise lost(header, sent=True)
+            raise lost(request, sent=True)
         return answer
 
     def close(self) -> None:
@@ -169,23 +169,23 @@ class _Pipeline:
     def __init__(self, sock: socket.socket) -> None:
         self.ended = False
         self._socket = sock
-        self._pending: dict[int, tuple[dict[str, Any], Future[Any], Callable[[Answer], Any]]] = {}
+        self._pending: dict[int, tuple[Request, Future[Any], Callable[[Answer], Any]]] = {}
         self._sending = threading.Lock()
         self._n = 0
         threading.Thread(target=self._read, name="lambdanb-futures", daemon=True).start()
 
-    def submit(self, header: dict[str, Any], payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
+    def submit(self, request: Request, payload: bytes, read: Callable[[Answer], Any]) -> Future[Any]:
         future: Future[Any] = Future()
         with self._sending:
             self._n += 1
-            n = header["n"] = self._n
-            self._pending[n] = (header, future, read)
+            n = self._n
+            self._pending[n] = (request, future, read)
             try:
-                self._socket.sendall(wire.encode(header, payload))
+                self._socket.sendall(request.encode(n, payload))
             except OSError:
                 self._pending.pop(n, None)
                 self.ended = True
-                future.set_exception(lost(header, sent=False))
+                future.set_exception(lost(request, sent=False))
         return future
 
     def close(self) -> None:
@@ -212,9 +212,9 @@ class _Pipeline:
         with self._sending:
             pending, self._pending = self._pending, {}
             self._socket.close()
-        for header, future, _ in pending.values():
+        for request, future, _ in pending.values():
             if future.set_running_or_notify_cancel():
-                future.set_exception(lost(header, sent=True))
+                future.set_exception(lost(request, sent=True))
 
 
 def _settle(future: Future[Any], read: Callable[[Answer], Any], answer: Answer) -> None:
@@ -229,8 +229,9 @@ def _settle(future: Future[Any], read: Callable[[Answer], Any], answer: Answer) 
         future.set_result(result)
 
 
-def lost(header: dict[str, Any], *, sent: bool) -> ExecutorLost:
+def lost(request: Request, *, sent: bool) -> ExecutorLost:
     """The error of a request whose executor went away."""
+    header = request.header
     what = f"invoking {header['name']}" if header["op"] == "invoke" else f"the request {header['op']!r}"
     if not sent:
         return ExecutorLost(f"The executor went away before {what} was sent; call again.", False)

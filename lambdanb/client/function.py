@@ -13,6 +13,7 @@ from lambdanb.client.mapping import map_events
 from lambdanb.model.errors import FunctionError, RequestTooLargeException
 from lambdanb.model.names import function_arn
 from lambdanb.model.rules import RULES
+from lambdanb.model.wire import Request
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -54,6 +55,7 @@ class Function:
         self.name = name
         self.qualifier = qualifier
         self._executor = executor or Executor.of()
+        self._synchronous = self._request("sync")
 
     # Invoking
 
@@ -63,7 +65,7 @@ class Function:
         Raises FunctionError when the function failed, TooManyRequestsException when it was throttled, and ExecutorLost
         when the executor went away meanwhile.
         """
-        return self._result(self._executor.call(self._request("sync"), encode_event(event)))
+        return self._result(self._executor.call(self._synchronous, encode_event(event)))
 
     def invoke(
         self,
@@ -79,15 +81,14 @@ class Function:
                   run and retried; "dry-run" checks that it could be invoked
         cold      run in a new execution environment, even if an idle one is there
         """
-        request = self._request(mode) | {"log": True, "cold": cold}
-        if client_context is not None:
-            request["client_context"] = dict(client_context)
+        more = {} if client_context is None else {"client_context": dict(client_context)}
+        request = self._request(mode, log=True, cold=cold, **more)
         header, payload = self._executor.call(request, encode_event(event))
         return Invocation(self.name, header, payload)
 
     def submit(self, event: Any = None) -> Future[Any]:
         """Invoke and get a Future of what `self(event)` would give or raise."""
-        return self._executor.submit(self._request("sync"), encode_event(event), self._result)
+        return self._executor.submit(self._synchronous, encode_event(event), self._result)
 
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
@@ -166,8 +167,8 @@ class Function:
     def __repr__(self) -> str:
         return f"<Function {self.name}{':' + self.qualifier if self.qualifier else ''}>"
 
-    def _request(self, mode: Mode) -> dict[str, Any]:
-        return {"op": "invoke", "name": self.name, "qualifier": self.qualifier, "mode": mode}
+    def _request(self, mode: Mode, **more: Any) -> Request:
+        return Request(op="invoke", name=self.name, qualifier=self.qualifier, mode=mode, **more)
 
     def _result(self, answer: Answer) -> Any:
         header, payload = answer

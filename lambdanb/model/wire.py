@@ -39,6 +39,18 @@ def encode_raw(head: bytes, payload: bytes = b"") -> bytes:
     return b"".join((_length.pack(len(head)), head, _length.pack(len(payload)), payload))
 
 
+class Request:
+    """A request's header, encoded once and sent any number of times, each under a number of its own."""
+
+    def __init__(self, **header: Any) -> None:
+        self.header = header
+        self._start = _dumps(header)[:-1]
+
+    def encode(self, n: int, payload: bytes) -> bytes:
+        """The message that asks for this as request `n`."""
+        return encode_raw(f'{self._start},"n":{n}}}'.encode(), payload)
+
+
 class MessageReader:
     """Cuts a stream of bytes into messages. Feed it whatever arrived; it gives the whole messages in there.
 

@@ -83,9 +83,9 @@ class Watchdog:
         if self._woken:
             # A runtime has started, perhaps in a slot that was another's when it was looked at last.
             self._woken, self._states = False, b""
-            for one in list(self._watched.values()):
-                if not one.is_current():
-                    self._drop(one)
+            for before in list(self._watched.values()):
+                if not before.is_current():
+                    self._drop(before)
         states = self.table.states()
         if states != self._states or now_s >= self._states_due_s:
             self._states, self._states_due_s = states, now_s + _STATES_S

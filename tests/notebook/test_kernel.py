@@ -12,6 +12,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from lambdanb.client.connection import Executor
+from lambdanb.model.wire import Request
 
 DEADLINE_S = 60
 
@@ -114,7 +115,7 @@ def test_following_a_log_until_interrupted(kernel: Kernel, home: Path) -> None:
     kernel.run("wait(0)")
     message = kernel.start("%lambda logs wait -f")
     kernel.outputs(message, lambda found: "REPORT" in text_of(found))
-    header, _ = Executor.of(home).call({"op": "invoke", "name": "wait", "qualifier": None, "mode": "sync"}, b"0")
+    header, _ = Executor.of(home).call(Request(op="invoke", name="wait", qualifier=None, mode="sync"), b"0")
     assert header["request_id"] in text_of(
         kernel.outputs(message, lambda found: f"REPORT RequestId: {header['request_id']}" in text_of(found))
     )
