@@ -30,7 +30,11 @@ def lambda_handler(event, context):
 
 
 def command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    """The command line, empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def call_slowly(function: lambdanb.Function) -> tuple[threading.Thread, list[BaseException]]:

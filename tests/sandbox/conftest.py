@@ -38,6 +38,12 @@ def capable() -> Callable[..., Capabilities]:
     return capable
 
 
+@pytest.fixture
+def checkout_in_tmp() -> list[str]:
+    """What an environment's /tmp shows beside its own: a checkout that lies in /tmp, read-only, to import from."""
+    return [REPOSITORY.parts[2]] if REPOSITORY.is_relative_to("/tmp") else []
+
+
 @dataclass
 class Sandboxed:
     """Makes environments for one test. What their code prints as JSON is `run`'s answer."""

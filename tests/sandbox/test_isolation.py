@@ -161,7 +161,7 @@ print(json.dumps([[int(of[name], 16) for of in (own, child_of_it) for name in na
     assert seen[8] in REFUSED
 
 
-def test_root_holds_the_list_and_nothing_else(capable, sandboxed) -> None:
+def test_root_holds_the_list_and_nothing_else(capable, sandboxed, checkout_in_tmp) -> None:
     seen = sandboxed.run(
         sandboxed.instructions(capable(needs="namespaces")),
         PREAMBLE
@@ -180,7 +180,7 @@ print(json.dumps([sorted(os.listdir("/")), os.getcwd(), os.listdir("/var/task"),
     )
     assert {"var", "tmp", "usr", "proc", "dev", "etc"} <= set(seen[0])
     assert "home" not in seen[0]
-    assert seen[1:5] == ["/var/task", ["lambda_function.py"], [], []]
+    assert seen[1:5] == ["/var/task", ["lambda_function.py"], [], checkout_in_tmp]
     assert seen[5] == ["1", "2"]
     assert seen[6] == os.getuid()
     assert seen[7] == "EROFS"

@@ -44,7 +44,7 @@ for inner in json.loads(INNERS):
 
 
 @pytest.mark.parametrize("without", [(), ("proc",), ("namespaces",)])
-def test_environments_of_a_template(capable, sandboxed, without) -> None:
+def test_environments_of_a_template(capable, sandboxed, checkout_in_tmp, without) -> None:
     capabilities = capable(*without)
     if without != ("namespaces",) and not capabilities.namespaces:
         pytest.skip(f"no namespaces: {capabilities.reasons}")
@@ -59,7 +59,7 @@ def test_environments_of_a_template(capable, sandboxed, without) -> None:
     answers = [json.loads(line) for line in output.splitlines()]
     assert len(answers) == 2
     for size, answer in zip((12, 20), answers, strict=True):
-        assert answer[0] == []
+        assert answer[0] == ([] if without == ("namespaces",) else checkout_in_tmp)
         assert answer[1] == ["lambda_function.py"]
         assert answer[2] == 0
         assert answer[4] in {"EROFS", "EACCES", "ENOENT"}
