@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from lambdanb.executor import histogram
 from lambdanb.executor.record_store import MINUTE_COLUMNS, MINUTE_MS, Minute
+from lambdanb.model import histogram
 from lambdanb.model.records import COLUMNS
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)

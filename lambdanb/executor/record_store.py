@@ -17,7 +17,7 @@ from typing import Any
 
 from lambdanb.executor.database import give_back_pages, open_database, transaction
 from lambdanb.executor.flushed import Flushed
-from lambdanb.executor.histogram import add_blob, bucket, to_blob
+from lambdanb.model.histogram import add_blob, bucket, to_blob
 from lambdanb.model.records import COLUMNS, Record
 
 MINUTE_MS = 60_000
