@@ -105,8 +105,8 @@ class Environment:
 
         A spare that was killed a moment ago is found out when its socket is read: it is lost before it has begun.
         """
-        self.started_s = time.monotonic()
         spare = zygote.take(self.sandbox.ahead)
+        self.started_s = time.monotonic()
         control_socket = self._control = spare.control
         self.loop.watch(control_socket.fileno(), self._on_control)
         message = {"op": "assign", "child": self.sandbox.own, "start": start}
