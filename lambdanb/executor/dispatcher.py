@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.environments import Ending, Environment
 from lambdanb.executor.fleet import Fleet
 from lambdanb.executor.invocations import Invocation, Outcome, error_type_of, failure_of_ending
@@ -147,6 +148,11 @@ class Dispatcher:
     def logged(self, environment: Environment, request_id: str | None, text: bytes) -> None:
         """Lines of the function's log."""
         self.logs.append(environment.deployment.name, environment.log_stream, request_id, int(time.time() * 1000), text)
+        self.on_write()
+
+    def logged_ahead(self, deployment: Deployment, log_stream: str, text: bytes) -> None:
+        """Lines of an init that was run ahead, in a template."""
+        self.logs.append(deployment.name, log_stream, None, int(time.time() * 1000), text)
         self.on_write()
 
     def _run(self, environment: Environment, invocation: Invocation, now_s: float) -> None:

@@ -176,7 +176,16 @@ class Fleet:
         """SnapStart: begin the template process that runs init once, if there is none."""
         if deployment.template is not None and deployment.template.zygote.state != "gone":
             return
-        deployment.template = start_template(self.loop, self.sandboxes, self.zygotes, deployment, self.readable)
+        owner = self.owner
+        assert owner is not None
+        deployment.template = start_template(
+            self.loop,
+            self.sandboxes,
+            self.zygotes,
+            deployment,
+            self.readable,
+            lambda log_stream, text: owner.logged_ahead(deployment, log_stream, text),
+        )
         deployment.template.on_ready = lambda zygote: self._refill(deployment, zygote)
         deployment.template.limit(self.times.template_timeout_s)
 

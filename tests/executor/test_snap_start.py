@@ -68,6 +68,24 @@ def test_published_versions_have_their_own(shared_home: Path) -> None:
     assert published[0][1] == version.qualifier
 
 
+def test_what_init_prints_is_in_the_log(home: Path) -> None:
+    """Once, as init ran once; a line that wasn't ended too; and a flood is cut, told, and holds nobody up."""
+    source = """
+import sys
+print("init was here")
+for number in range(200_000): print("a flood of", number, "lines, each of which has some fifty characters")
+sys.stdout.write("the end")
+def lambda_handler(event, context): return event
+"""
+    function = lambdanb.deploy("talks", source, snap_start=True, memory=1769)
+    assert [function.invoke(number, cold=True).payload for number in range(3)] == [0, 1, 2]
+    lines = function.logs(n=300_000)
+    assert lines.count("init was here") == 1
+    assert any("bytes of output over" in line and "were dropped" in line for line in lines)
+    lambdanb.deploy("talks", source.replace("200_000", "2"), snap_start=True)(1)
+    assert "the end" in function.logs(n=10)
+
+
 UNFIT = {
     "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
     "a socket": "import socket\nkept = socket.socket()\n",
