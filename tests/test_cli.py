@@ -113,9 +113,15 @@ def test_logs_and_rm(inverse: Path) -> None:
     assert json.loads(lambdanb("ls", "--json").stdout) == []
 
 
+def interruptible() -> None:
+    """In a child: a test run that is a shell's background job ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_following_a_log(inverse: Path, home: Path) -> None:
     header, _ = Executor.of(home).call(Request(op="invoke", name="inverse", mode="sync"), b'{"x": 1}')
-    with subprocess.Popen([*COMMAND, "logs", "inverse", "-f"], stdout=subprocess.PIPE, text=True) as process:
+    command = [*COMMAND, "logs", "inverse", "-f"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=interruptible) as process:
         assert process.stdout is not None
         wait_for_line(process.stdout, f"REPORT RequestId: {header['request_id']}")
         header, _ = Executor.of(home).call(Request(op="invoke", name="inverse", mode="sync"), b'{"x": 1}')
