@@ -87,7 +87,7 @@ class Fleet:
                 return environment
         if not provisioned:
             self.placement.grow(deployment.name, now_s)
-        self._make_room(deployment)
+        self._make_room(deployment.configuration.memory_mb)
         environment = self._create(deployment)
         environment.provisioned = provisioned
         deployment.environments.add(environment)
@@ -143,7 +143,7 @@ class Fleet:
             environment.expiry.cancel()
         if environment in deployment.environments:
             deployment.environments.remove(environment)
-            self.placement.used_memory_mb -= deployment.configuration.memory_mb
+            self._give_back(deployment.configuration.memory_mb)
             if environment.provisioned and not deployment.retired:
                 self.on_provisioned_lost()
         if deployment.retired and not deployment.environments:
@@ -172,13 +172,18 @@ class Fleet:
         for deployment in list(self.deployments):
             self._forget(deployment)
 
-    def prepare_template(self, deployment: Deployment) -> None:
-        """SnapStart: begin the template process that runs init once, if there is none."""
+    def prepare_template(self, deployment: Deployment) -> bool:
+        """SnapStart: begin the template process that runs init once, if there is none. False: the machine is full."""
         if deployment.template is not None and deployment.template.zygote.state != "gone":
-            return
+            return True
+        memory_mb = deployment.configuration.memory_mb
+        try:
+            self._make_room(memory_mb)
+        except TooManyRequestsException:
+            return False
         owner = self.owner
         assert owner is not None
-        deployment.template = start_template(
+        template = deployment.template = start_template(
             self.loop,
             self.sandboxes,
             self.zygotes,
@@ -186,8 +191,15 @@ class Fleet:
             self.readable,
             lambda log_stream, text: owner.logged_ahead(deployment, log_stream, text),
         )
-        deployment.template.on_ready = lambda zygote: self._refill(deployment, zygote)
-        deployment.template.limit(self.times.template_timeout_s)
+        if not template.closed:
+            self.placement.used_memory_mb += memory_mb
+            template.on_close = lambda: self._give_back(memory_mb)
+        template.on_ready = lambda zygote: self._refill(deployment, zygote)
+        template.limit(self.times.template_timeout_s)
+        return True
+
+    def _give_back(self, memory_mb: int) -> None:
+        self.placement.used_memory_mb -= memory_mb
 
     def _create(self, deployment: Deployment) -> Environment:
         assert self.owner is not None
@@ -197,8 +209,7 @@ class Fleet:
 
     def _when_forkable(self, environment: Environment) -> None:
         deployment = environment.deployment
-        if deployment.configuration.snap_start:
-            self.prepare_template(deployment)
+        if deployment.configuration.snap_start and self.prepare_template(deployment):
             assert deployment.template is not None
             deployment.template.when_known(lambda template: self._fork(environment, template))
         else:
@@ -249,15 +260,14 @@ class Fleet:
         environment.begun = True  # another try would end in the same way
         self.owner.lost(environment, "no zygote could be started for it; see executor.log in the home")
 
-    def _make_room(self, deployment: Deployment) -> None:
-        needed = deployment.configuration.memory_mb
+    def _make_room(self, needed: int) -> None:
         while not self.placement.fits(needed):
             idle = [e for d in self.deployments for e in (*d.idle, *d.down) if not e.provisioned]
             if not idle:
                 carried = self.placement.memory_mb
                 raise TooManyRequestsException(
                     f"This machine carries environments of {carried} MB together; {self.placement.used_memory_mb} MB "
-                    f"are busy, and {needed} MB more don't fit.",
+                    f"are taken, and {needed} MB more don't fit.",
                     reason="ConcurrentInvocationLimitExceeded",
                     retry_after_s=1,
                 )

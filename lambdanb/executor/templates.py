@@ -40,6 +40,7 @@ class Template:
         self.sandbox = sandbox
         self.zygote = Zygote(loop, template, watchdog, self._changed)
         self.on_ready: Callable[[Zygote], object] = lambda zygote: None
+        self.on_close: Callable[[], object] = lambda: None
         self._loop = loop
         self._init: socket.socket | None = None
         self.closed = False
@@ -82,7 +83,9 @@ class Template:
 
     def close(self) -> None:
         """End the template, and with it the environments that were forked from it."""
-        self.closed = True
+        if not self.closed:
+            self.closed = True
+            self.on_close()
         self.zygote.close()
         if self._init is not None:
             self._loop.forget(self._init.fileno())

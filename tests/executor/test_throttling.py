@@ -107,6 +107,27 @@ def test_the_machine_s_memory_is_never_oversold() -> None:
         gates.release(fit - 1)
 
 
+def test_a_template_takes_memory_too() -> None:
+    """SnapStart's template is a process of the function's size. Where it doesn't fit, init is run as without it."""
+    memory_mb = settings()["memory_mb"]
+    size = min(10_240, memory_mb // 3)
+    fit = memory_mb // size
+    with Gates(lambdanb.deploy("big", GATED, memory=size, timeout=60, snap_start=True)) as gates:
+        gates.hold(fit - 1)
+        with pytest.raises(lambdanb.TooManyRequestsException, match="This machine carries environments of"):
+            gates.function("one too many")
+        assert settings()["used_memory_mb"] == fit * size
+        other = lambdanb.deploy("other", ECHO, memory=size, snap_start=True)
+        gates.release(1)
+        assert eventually(lambda: bool(environments("idle")))
+        assert other(1) == 1
+        assert settings()["used_memory_mb"] == fit * size
+        gates.release(fit - 2)
+    gates.function.delete()
+    other.delete()
+    assert settings()["used_memory_mb"] == 0
+
+
 def test_idle_environments_make_room() -> None:
     """An idle environment is ended for another function that needs its memory: the one unused for longest first."""
     memory_mb = settings()["memory_mb"]
