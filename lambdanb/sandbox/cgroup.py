@@ -69,6 +69,9 @@ class Group(Protocol):
     def memory_peak(self) -> int:
         """The most bytes ever charged, page cache and tmpfs too. A few microseconds."""
 
+    def forget_peak(self) -> None:
+        """Count `memory_peak` anew from here, where the kernel lets us."""
+
     def memory_now(self) -> MemoryNow:
         """What the group holds now, by kind (some 50 us). OSError when the group is gone."""
 

@@ -122,6 +122,10 @@ class V1Group:
     def memory_peak(self) -> int:
         return int(os.pread(self._peak_fd, 24, 0)) if self._peak_fd >= 0 else 0
 
+    def forget_peak(self) -> None:
+        if self._peak_fd >= 0:
+            write_file(self._folders["memory"] + "/memory.max_usage_in_bytes", "0")
+
     def memory_now(self) -> MemoryNow:
         return memory_now(self._folders["memory"])
 

@@ -68,6 +68,17 @@ class V2Parent:
         take_down(self._folder)
 
 
+def _open_peak(folder: str) -> int:
+    """The peak came with Linux 5.19; since 6.12 whoever may write to it counts it anew, for that descriptor alone."""
+    path = folder + "/memory.peak"
+    if not os.path.exists(path):
+        return os.open(folder + "/memory.current", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
 class V2Group:
     """The group of one environment."""
 
@@ -80,9 +91,7 @@ class V2Group:
         os.mkdir(self._folder)
         try:
             if enforced.memory:
-                # memory.peak came with Linux 5.19.
-                peak = "memory.peak" if os.path.exists(self._folder + "/memory.peak") else "memory.current"
-                self._peak_fd = os.open(f"{self._folder}/{peak}", os.O_RDONLY | os.O_CLOEXEC)
+                self._peak_fd = _open_peak(self._folder)
             self._cpu_fd = os.open(self._folder + "/cpu.stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self.close()
@@ -119,6 +128,10 @@ class V2Group:
 
     def memory_peak(self) -> int:
         return int(os.pread(self._peak_fd, 24, 0)) if self._peak_fd >= 0 else 0
+
+    def forget_peak(self) -> None:
+        with contextlib.suppress(OSError):  # an older kernel: the peak stays
+            os.write(self._peak_fd, b"reset\n")
 
     def memory_now(self) -> MemoryNow:
         return memory_now(self._folder)

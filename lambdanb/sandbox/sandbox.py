@@ -271,6 +271,8 @@ class Sandbox:
         self._close_child_fds()
         if started is None:
             return
+        if self._runtime is not None:
+            self._forget_peak()
         self._runtime = (runtime_pid, started)
         self.shared_bytes = min(shared_bytes, self.limits.memory_bytes - _LEAST_MEMORY_BYTES)
         self._cpu_clock = (~runtime_pid << 3) | 2
@@ -287,6 +289,14 @@ class Sandbox:
         self.busy()
         if self._watchdog is not None:
             self._watchdog.wake()
+
+    def _forget_peak(self) -> None:
+        """A fresh runtime hasn't used what the one before it did, perhaps to its death."""
+        self._peak = self._measured = self._max_memory = 0
+        self._store(watch_table.PEAK_BYTES, 0)
+        if self._memory_by_group and self._group is not None:
+            with contextlib.suppress(OSError):
+                self._group.forget_peak()
 
     @property
     def child(self) -> dict[str, Any]:

@@ -104,7 +104,10 @@ def test_400_mb_end_an_environment_of_128_mb(machine, ends, how: str) -> None:
     assert failed.error is not None, failed.payload
     assert failed.error.error_type == "Runtime.ExitError"
     assert failed.error.error_message.endswith("signal: killed")
-    assert 115 <= failed.report.max_memory_mb <= 200
+    # A watchdog may look when both children have all of their 90 MB, beside three interpreters.
+    late_look_mb = 225 if "children" in how and not limits_rig.has_cgroups(machine) else 200
+    assert 115 <= failed.report.max_memory_mb <= late_look_mb
+    assert after.report.max_memory_mb < 60, "the fresh runtime hasn't used what the one before it did"
     assert after.payload["loaded_at"] > before.payload["loaded_at"]
 
 
