@@ -43,7 +43,7 @@ from lambdanb.sandbox.sweep import sweep
 from lambdanb.sandbox.watchdog_start import Watchdog
 
 _SHOWN_LOG_BYTES = 1024 * 1024
-_MANY_ROWS = 1_000
+_MANY_ROWS = 500
 """Records that are written at once, so that what waits in memory doesn't grow with the rate of invocations."""
 
 
