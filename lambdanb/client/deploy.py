@@ -107,6 +107,16 @@ def describe_functions() -> list[dict[str, Any]]:
     return described
 
 
+def copy(function: Function, name: str, **settings: Any) -> Function:
+    """A new function of another's code and configuration, with `settings` of its own, and without its triggers.
+
+    Raises ResourceConflictException when the name is taken, and what `deploy` raises.
+    """
+    executor = Executor.of()
+    executor.ask("copy", name=function.name, qualifier=function.qualifier, to=name, **settings_to_wire(settings))
+    return Function(name, executor=executor)
+
+
 def _deploy(name: str, code: dict[str, Any], settings: Mapping[str, Any]) -> Function:
     executor = Executor.of()
     executor.ask("deploy", name=name, code=code, **settings_to_wire(settings))

@@ -94,6 +94,17 @@ class Operations:
             self.catalogue.apply_concurrency()
         return self._describe(version)
 
+    def op_copy(self, name: str, qualifier: str | None, to: str, **settings: Any) -> dict[str, Any]:
+        """Make a function `to`, new, of another's code and configuration, with some settings of its own."""
+        version = self.registry.get(name, qualifier)
+        own = dataclasses.replace(version.configuration, function_name=to)
+        configuration, _ = self._configuration(own, settings)
+        copy = self.registry.put_function(
+            configuration, version.code_sha256, code_bytes=version.code_bytes, imports=version.imports, new=True
+        )
+        self.catalogue.changed(to)
+        return self._describe(copy)
+
     def op_configure(self, name: str, qualifier: str | None = None, **settings: Any) -> dict[str, Any]:
         """Change settings; the code stays. A version or alias has provisioned concurrency alone to change."""
         version = self.registry.get(name, qualifier)

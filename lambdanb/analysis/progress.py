@@ -1,0 +1,63 @@
+"""How far something is that takes a while: a bar in a notebook, a line on a terminal, nothing elsewhere.
+
+It appears after two seconds: what is over by then needs none.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+_APPEARS_S = 2.0
+_WIDTH = 30
+
+
+class Progress:
+    """Call `show` again and again, and `close` at the end, which takes the bar away."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._since_s = time.monotonic()
+        self._bar: Any = None
+        self._line = False
+
+    def show(self, share: float, text: str) -> None:
+        """Where it stands: a share from 0 to 1, and the same in words."""
+        if time.monotonic() - self._since_s < _APPEARS_S:
+            return
+        share = min(max(share, 0.0), 1.0)
+        if in_notebook():
+            self._show_bar(share, text)
+        elif sys.stderr.isatty():
+            filled = round(share * _WIDTH)
+            print(f"\r{self._name} [{'#' * filled:<{_WIDTH}}] {text}\x1b[K", end="", file=sys.stderr, flush=True)
+            self._line = True
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._line:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._line = False
+
+    def _show_bar(self, share: float, text: str) -> None:
+        from IPython.display import display
+        from ipywidgets import HTML, HBox, IntProgress
+
+        if self._bar is None:
+            self._bar = HBox([IntProgress(0, 0, 1000, description=self._name), HTML()])
+            display(self._bar)  # type: ignore[no-untyped-call]
+        bar, told = self._bar.children
+        bar.value, told.value = round(share * 1000), text
+
+
+def in_notebook() -> bool:
+    """Whether this is a kernel, whose outputs a notebook shows."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
