@@ -21,7 +21,8 @@ class SelfSimilar(Stream):
 
     A sum of `sources` that are each now on, now off, for times with a Pareto (Lomax) law of mean `period_s` and shape
     3 - 2 hurst; a source that is on sends Poisson arrivals. Over times well beyond `period_s` the counts are
-    self-similar. Fewer sources make larger swings: the rate's standard deviation is rate / sqrt(sources). It starts in
+    self-similar; the smaller `hurst`, the longer that takes to show: for 0.6, an estimate from 160 to 5,000 periods is
+    0.66 still. Fewer sources make larger swings: the rate's standard deviation is rate / sqrt(sources). It starts in
     equilibrium, so that the mean rate holds from the start; but a single run's mean comes near it only slowly, which is
     what long-range dependence means.
 
