@@ -104,7 +104,9 @@ class _Times:
             first.append(table.number(line, "time", cells[1]))
             if len(first) == 2:
                 break
-        self.day_s = int(first[0] // DAY_S) * DAY_S if first else 0
+        if not first:
+            raise TraceError(table.path, None, "has a header, but no rows")
+        self.day_s = int(first[0] // DAY_S) * DAY_S
         self.step_s = first[1] - first[0] if len(first) == 2 else 60.0
         if self.step_s not in (1, 60):
             raise TraceError(table.path, 3, f"must be 1 or 60 s after the row before, not {self.step_s:g}", "time")

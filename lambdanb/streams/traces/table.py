@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST = 2**53  # up to here a float is a whole number exactly
 _MISSING = frozenset(("", "nan", "na", "null", "none"))
 
 
@@ -87,6 +88,8 @@ class Table:
     def count(self, line: int, column: str, cell: str) -> int:
         """A cell as a whole number from 0 ("816.0" is one); 0 where it is empty or NaN."""
         value = self.number_or_none(line, column, cell) or 0.0
+        if value > _MOST:
+            raise TraceError(self.path, line, f"{_shown(cell)} is too large for a count", column)
         if value != int(value):
             raise TraceError(self.path, line, f"must be a whole number from 0, not {_shown(cell)}", column)
         return int(value)
