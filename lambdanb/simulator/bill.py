@@ -90,4 +90,3 @@ def kept(model: Simulated, rules: Rules, seconds: float) -> list[Usage]:
 def _add(found: dict[str, Usage], usage: Usage) -> None:
     known = found.get(usage.architecture)
     found[usage.architecture] = usage if known is None else known + usage
-

@@ -62,7 +62,9 @@ class Simulated:
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise ValueError(f"{self._what(attribute)} is {value!r}: it must be a whole number from 0")
         if self.reserved is not None and self.provisioned > self.reserved:
-            raise ValueError(f"{self._what('provisioned')} is {self.provisioned}, more than the {self.reserved} reserved")
+            raise ValueError(
+                f"{self._what('provisioned')} is {self.provisioned}, more than the {self.reserved} reserved"
+            )
 
     @property
     def warm_law(self) -> Law:

@@ -24,6 +24,7 @@ import numpy as np
 from numba import njit
 
 from lambdanb.model import histogram
+from lambdanb.simulator.laws import Floats
 from lambdanb.simulator.state import (
     ARRIVALS,
     BUCKETS,
@@ -42,7 +43,6 @@ from lambdanb.simulator.state import (
     WARM,
     Account,
     Environments,
-    Floats,
     Functions,
     Places,
     Ring,
@@ -60,7 +60,7 @@ def bucket(seconds: float) -> int:
     ms = seconds * 1000.0
     if ms <= _SMALLEST_MS:
         return 0
-    return min(int(math.floor(math.log(ms) * _PER_LOG)) - FIRST_BUCKET, BUCKETS - 1)
+    return min(math.floor(math.log(ms) * _PER_LOG) - FIRST_BUCKET, BUCKETS - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -75,9 +75,11 @@ def take_token(tokens: Floats, updated_s: Floats, which: int, now_s: float, per_
     """Take a token from a bucket that fills continuously and holds at most `burst`; False where there is none."""
     filled = min(burst, tokens[which] + (now_s - updated_s[which]) * per_s)
     updated_s[which] = now_s
-    enough = filled >= 1.0
-    tokens[which] = filled - 1.0 if enough else filled
-    return enough
+    if filled >= 1.0:
+        tokens[which] = filled - 1.0
+        return True
+    tokens[which] = filled
+    return False
 
 
 @njit(cache=True, nogil=True)

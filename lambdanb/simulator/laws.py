@@ -100,7 +100,9 @@ class Sample(Law):
             raise ValueError(f"Sample: one dimension with at least one number is wanted, not the shape {values.shape}")
         bad = values[~((values >= 0) & np.isfinite(values))]
         if len(bad):
-            raise ValueError(f"Sample: {len(bad)} of {len(values)} numbers aren't finite or under 0, such as {bad[0]:g}")
+            raise ValueError(
+                f"Sample: {len(bad)} of {len(values)} numbers aren't finite or under 0, such as {bad[0]:g}"
+            )
         object.__setattr__(self, "seconds", values)
 
     def draw(self, random: np.random.Generator, out: Floats) -> None:
@@ -127,7 +129,9 @@ def law(value: Law | float | Mapping[str, Any], what: str) -> Law:
         if its_law is not None and set(value) == {"law", *_parameters(its_law)}:
             return its_law(**{name: value[name] for name in _parameters(its_law)})
     known = "; ".join(f"{name} ({', '.join(_parameters(its_law))})" for name, its_law in _BY_NAME.items())
-    raise ValueError(f"{what} is {value!r}: it must be a law, a number of seconds, or a dict of one of the laws {known}")
+    raise ValueError(
+        f"{what} is {value!r}: it must be a law, a number of seconds, or a dict of one of the laws {known}"
+    )
 
 
 def _parameters(its_law: Any) -> list[str]:
@@ -139,6 +143,4 @@ def _check_numbers(its_law: Any) -> None:
     for name in _parameters(its_law):
         value = getattr(its_law, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise ValueError(
-                f"{type(its_law).__name__}: {name} is {value!r}, which must be a finite number from 0"
-            )
+            raise ValueError(f"{type(its_law).__name__}: {name} is {value!r}, which must be a finite number from 0")

@@ -52,7 +52,7 @@ class Replication:
         state.start_provisioned(self.environments, self.functions, self.account)
         self._ring: Ring | None = None
         self._now_s = 0.0
-        # One generator for each use: what one function draws for its cold starts changes nothing in another's durations.
+        # One generator for each use: how many cold starts there are changes no duration.
         self._durations, self._failures, self._keep_alives, self._starts = (
             np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(4)
         )
