@@ -1,4 +1,4 @@
 """Forecasts what a stream of invocations would come to: latency, concurrency, cold starts, throttles and the bill.
 
-Imports `model` and `streams` only. Import the module that you need (`from lambdanb.simulator.simulate import simulate`).
+Import the module that you need (`from lambdanb.simulator.simulate import simulate`).
 """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdanb.simulator.laws import Fixed, Law, law
+from lambdanb.simulator.laws import Law, law
 
 LawLike = Law | float | Mapping[str, Any]
 """A law, a fixed number of seconds, or a dict such as {"law": "exponential", "mean_s": 600}."""
@@ -81,11 +81,6 @@ class Simulated:
     def keep_alive_law(self) -> Law:
         """What the keep-alive is drawn from; `Fixed` for a number."""
         return law(self.keep_alive_s, self._what("keep_alive_s"))
-
-    @property
-    def keeps_fixed(self) -> bool:
-        """Whether every idle environment is kept as long."""
-        return isinstance(self.keep_alive_law, Fixed)
 
     def _what(self, attribute: str) -> str:
         return f"{self.name}: {attribute}"
