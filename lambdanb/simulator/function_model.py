@@ -1,0 +1,86 @@
+"""What the simulator knows of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lambdanb.simulator.laws import Law, law
+
+LawLike = Law | float | Mapping[str, Any]
+"""A law, a fixed number of seconds, or a dict such as {"law": "exponential", "mean_s": 600}."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulated:
+    """A function, as the simulator takes it. A profile of a real one gives this by `profile.simulated()`.
+
+    warm           seconds that the handler runs
+    init           seconds of a cold start's init, before the handler runs as ever; with `snap_start`, give `restore`
+    restore        seconds in which a snapshot is restored, instead of init
+    cold           instead of init: the whole of a cold invocation, init and handler together, where only that is known
+    error_share    share of invocations that the function fails
+    keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
+                   environment draws anew whenever it falls idle
+    reserved       concurrency of its own; None: it shares the account's unreserved
+    provisioned    environments that are kept initialised, which no keep-alive ends
+
+    A handler that runs for `timeout_s` is ended by its timeout, and its environment with it.
+    """
+
+    warm: LawLike
+    name: str = "function"
+    memory_mb: int = 128
+    init: LawLike | None = None
+    restore: LawLike | None = None
+    cold: LawLike | None = None
+    error_share: float = 0.0
+    keep_alive_s: LawLike = 600.0
+    reserved: int | None = None
+    provisioned: int = 0
+    snap_start: bool = False
+    timeout_s: float = 900.0
+    tmp_mb: int = 512
+    architecture: str = "x86_64"
+
+    def __post_init__(self) -> None:
+        for attribute in ("warm", "init", "restore", "cold", "keep_alive_s"):
+            value = getattr(self, attribute)
+            if value is not None:
+                law(value, self._what(attribute))
+        if self.cold is not None and (self.init is not None or self.restore is not None):
+            raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
+        if self.snap_start and self.restore is None:
+            raise ValueError(f"{self._what('restore')} is not given: SnapStart restores a snapshot instead of init")
+        if not 0 <= self.error_share <= 1:
+            raise ValueError(f"{self._what('error_share')} is {self.error_share!r}: it must be from 0 to 1")
+        if not self.timeout_s > 0:
+            raise ValueError(f"{self._what('timeout_s')} is {self.timeout_s!r}: it must be more than 0")
+        for attribute in ("reserved", "provisioned"):
+            value = getattr(self, attribute)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise ValueError(f"{self._what(attribute)} is {value!r}: it must be a whole number from 0")
+        if self.reserved is not None and self.provisioned > self.reserved:
+            raise ValueError(
+                f"{self._what('provisioned')} is {self.provisioned}, more than the {self.reserved} reserved"
+            )
+
+    @property
+    def warm_law(self) -> Law:
+        """What the handler's duration is drawn from."""
+        return law(self.warm, self._what("warm"))
+
+    @property
+    def start_law(self) -> Law:
+        """What a cold start draws: `cold` if given, else what comes before the handler."""
+        value = self.cold if self.cold is not None else self.restore if self.snap_start else self.init
+        return law(0.0 if value is None else value, self._what("init"))
+
+    @property
+    def keep_alive_law(self) -> Law:
+        """What the keep-alive is drawn from; `Fixed` for a number."""
+        return law(self.keep_alive_s, self._what("keep_alive_s"))
+
+    def _what(self, attribute: str) -> str:
+        return f"{self.name}: {attribute}"

@@ -1,0 +1,120 @@
+"""`simulate`: a forecast of functions under streams of events.
+
+Source of the rules: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html; of the method,
+`simulator.kernel`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from lambdanb.model.rules import TODAY, Rules
+from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
+from lambdanb.simulator.forecast import Forecast, Run, run_of
+from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.run import Replication
+
+REUSE = ("most-recently-used", "newest-created")
+MOST_WINDOWS = 10_000
+
+
+class Profile(Protocol):
+    """What is known of a real function."""
+
+    def simulated(self) -> Simulated:
+        """The function as the simulator takes it."""
+
+
+FunctionLike = Simulated | Profile
+
+
+def simulate(
+    functions: FunctionLike | Sequence[FunctionLike],
+    stream: Arrivals | Sequence[Arrivals],
+    *,
+    seconds: float,
+    seed: int = 0,
+    runs: int = 1,
+    windows: int = 100,
+    rules: Rules = TODAY,
+    concurrency: int | None = None,
+    reuse: str = "most-recently-used",
+    threads: int | None = None,
+    compiled: bool = True,
+) -> Forecast:
+    """Forecast what synchronous invocations would come to.
+
+    functions    a function, or several that share the account: profiles, or models of one's own
+    stream       when it is invoked; of several functions one stream each, in their order
+    seconds      how long
+    seed         the same one gives the same forecast. The first run takes the stream's times under this very seed
+    runs         replications, each with other random numbers: more of them tell how sure the forecast is
+    windows      how many windows of time the results are kept by, at most 10,000 (each costs 20 KB)
+    rules        limits, billing and prices: `model.rules.TODAY`, `PREVIEW_2014`, or either with numbers replaced
+    concurrency  the account's; None: the rules'
+    reuse        which idle environment an invocation goes to: "most-recently-used" or "newest-created"
+    threads      replications under way at a time; None: one per processor. They don't change the result
+    compiled     False runs the kernel in plain Python, some 100 times slower: the reference
+
+    It starts with no environments but provisioned ones, and what is under way at the end counts up to the end.
+    Memory is in proportion to environments, windows and functions, not to invocations.
+
+    Raises ValueError for what can't be, naming the value and what is allowed.
+    """
+    several = isinstance(functions, Sequence)
+    models = [_model(each) for each in (functions if isinstance(functions, Sequence) else [functions])]
+    streams = list(stream) if isinstance(stream, Sequence) else [stream]
+    if not models:
+        raise ValueError("functions is empty: at least one function is wanted")
+    if len(streams) != len(models):
+        what = f"{len(models)} functions" if several else "one function"
+        raise ValueError(f"{len(streams)} streams for {what}: one stream for each is wanted, in their order")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds is {seconds!r}: it must be a finite number over 0")
+    if reuse not in REUSE:
+        raise ValueError(f"reuse is {reuse!r}: it must be one of {', '.join(REUSE)}")
+    if not 1 <= windows <= MOST_WINDOWS:
+        raise ValueError(f"windows is {windows!r}: it must be from 1 to {MOST_WINDOWS:,}")
+    if seed < 0:
+        raise ValueError(f"seed is {seed!r}: it must be a whole number from 0")
+    for name, value in (("runs", runs), ("threads", threads)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value!r}: it must be at least 1")
+    account = rules.concurrency if concurrency is None else concurrency
+    _check_concurrency(models, account)
+
+    def one(number: int) -> Run:
+        its_seed = nth_seed(seed, number)
+        replication = Replication(
+            models,
+            rules,
+            concurrency=account,
+            seconds=seconds,
+            windows=windows,
+            newest_created_first=reuse == "newest-created",
+            seed=its_seed,
+            compiled=compiled,
+        )
+        replication.run(arrivals(streams, its_seed, seconds))
+        return run_of(replication, models, rules)
+
+    with ThreadPoolExecutor(min(runs, threads or os.cpu_count() or 1)) as pool:
+        return Forecast(rules, list(pool.map(one, range(runs))))
+
+
+def _model(function: FunctionLike) -> Simulated:
+    return function if isinstance(function, Simulated) else function.simulated()
+
+
+def _check_concurrency(models: Sequence[Simulated], concurrency: int) -> None:
+    if concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency!r}: it must be at least 1")
+    set_aside = sum(each.provisioned if each.reserved is None else each.reserved for each in models)
+    if set_aside > concurrency:
+        raise ValueError(
+            f"{set_aside} environments are reserved or provisioned, where the account's concurrency is {concurrency}"
+        )
