@@ -1,0 +1,1 @@
+"""Load tests, tuning and figures: what a person learns of a function by driving it."""
