@@ -64,10 +64,10 @@ def cold_by_interval(
     else:
         if banded:
             ax.fill_between(x, lows, highs, color=line.color, alpha=0.3, linewidth=0.0)
-        ax.plot(x, y, label=label, **line.keywords())  # type: ignore[arg-type]
+        ax.plot(x, y, label=label, **line.keywords())
     ax.set_xscale("log")
     style.log_ticks(ax, "x")
-    ax.set(xlabel="interval between calls (s)", ylabel="P(cold) (%)")
+    ax.set(xlabel="interval between calls (s)", ylabel="probability of a cold start (%)")
     ax.set_ylim(-3, 103)
     if len(ax.get_legend_handles_labels()[1]) > 1:
         style.legend_beside(ax)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("rate_per_s", "keep_alive_s", "cold_share")
+_MOST_MARKS = 30
 
 
 def cold_share_by_rate(shares: DataFrame, *, measured: bool, ax: Axes | None = None) -> Axes:
@@ -32,6 +33,7 @@ def cold_share_by_rate(shares: DataFrame, *, measured: bool, ax: Axes | None = N
     for place, ((keep_alive_s, rows), color) in enumerate(
         zip(by_keep_alive, style.ramp(len(by_keep_alive)), strict=True)
     ):
+        apart = -(-len(rows) // _MOST_MARKS)
         ax.plot(
             rows["rate_per_s"].to_numpy(),
             100 * rows["cold_share"].to_numpy(),
@@ -39,12 +41,14 @@ def cold_share_by_rate(shares: DataFrame, *, measured: bool, ax: Axes | None = N
             linestyle=style.DASHES[place % len(style.DASHES)],
             marker=style.MARKERS[place % len(style.MARKERS)],
             markersize=4.5,
+            # Some marks on a line of many points, not the same ones on each.
+            markevery=(place % apart, apart),
             label=style.span(float(keep_alive_s)),  # type: ignore[arg-type]
         )
     ax.set_xscale("log")
     style.log_ticks(ax, "x")
     ax.set(xlabel="rate (invocations per s)", ylabel="cold starts (%)")
-    ax.set_ylim(0, None)
+    ax.set_ylim(-3, 103)
     style.legend_beside(ax, "keep-alive")
     style.caption(ax, [measured])
     return ax

@@ -20,7 +20,7 @@ def concurrency(outcome: Outcome, ax: Axes | None = None) -> Axes:
     Raises ValueError for an outcome without windows, or whose windows lack a column.
     """
     edges = window_edges(outcome)
-    unit_s, unit = style.time_unit(outcome.seconds)
+    unit_s = style.time_unit(outcome.seconds)
     ax = style.new_axes(ax)
     windows = outcome.windows
     warm, cold, throttled = (
@@ -30,29 +30,26 @@ def concurrency(outcome: Outcome, ax: Axes | None = None) -> Axes:
     accepted = outcome.count("warm") + outcome.count("cold")
     under_way_s = float(((warm + cold) * widths).sum()) / accepted if accepted else 0.0
     asked = "throttled,\nhad they run" if accepted else f"throttled:\n{outcome.count('throttled'):,}, none ran"
+    layers = [(warm, style.WARM, None, "warm"), (cold, style.COLD, style.HATCH, "cold")]
+    if throttled.any():
+        layers.append((throttled / widths * under_way_s, style.THROTTLED, None, asked))
     base = np.zeros(len(widths))
-    for layer, color, hatch, label in (
-        (warm, style.WARM, None, "warm"),
-        (cold, style.COLD, style.HATCH, "cold"),
-        (throttled / widths * under_way_s, style.THROTTLED, None, asked),
-    ):
-        if label == asked and not throttled.any():
-            continue
+    for layer, color, hatch, label in layers:
         ax.stairs(
             base + layer,
             edges / unit_s,
             baseline=base,
             fill=True,
             facecolor=color,
-            edgecolor="white",
+            edgecolor=style.HATCH_COLOR,
             linewidth=0.0,
             hatch=hatch,
             label=label,
         )
         base = base + layer
-    ax.set(xlabel=f"time ({unit})", ylabel="concurrent invocations", xlim=(edges[0] / unit_s, edges[-1] / unit_s))
-    ax.set_ylim(0, max(1.0, float(base.max()) * 1.05))
-    style.group_digits(ax, "y")
+    ax.set_ylabel("concurrent invocations")
+    style.time_axis(ax, edges[0], edges[-1], unit_s)
+    style.from_zero(ax)
     style.legend_beside(ax, upwards=True)
     style.caption(ax, [outcome.measured])
     return ax

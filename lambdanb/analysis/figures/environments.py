@@ -39,9 +39,7 @@ def environments(records: DataFrame, *, measured: bool, ax: Axes | None = None) 
     ran = records[records["environment_id"].fillna("").astype(str) != ""]
     if len(ran) == 0:
         raise ValueError("records: none has an environment_id, so nothing ran and there is nothing to draw")
-    arrived, queued, init, duration = (
-        ran[name].astype("float64").fillna(0.0).to_numpy() for name in COLUMNS[1:]
-    )
+    arrived, queued, init, duration = (ran[name].astype("float64").fillna(0.0).to_numpy() for name in COLUMNS[1:])
     since_s = (arrived + queued - float(records["arrived_ms"].min())) / 1000
     order = np.argsort(since_s, kind="stable")
     start = since_s[order]
@@ -49,7 +47,7 @@ def environments(records: DataFrame, *, measured: bool, ax: Axes | None = None) 
     end = begun + duration[order] / 1000
     row = _rows(ran["environment_id"].astype(str).to_numpy()[order])
     count = int(row.max())
-    unit_s, unit = style.time_unit(float(end.max()))
+    unit_s = style.time_unit(float(end.max()))
     ax = style.new_axes(ax, height=max(2.4, min(5.5, 1.2 + 0.2 * count)))
     before, after = _successions(row)
     outlined = len(ran) <= _MOST_OUTLINED
@@ -57,15 +55,14 @@ def environments(records: DataFrame, *, measured: bool, ax: Axes | None = None) 
         _Boxes("idle", end[before], start[after], row[before], style.IDLE, style.IDLE, 0.0, None),
         # The outline has its width on the paper: so a short invocation is seen too.
         _Boxes("busy", begun, end, row, style.BUSY, style.BLACK if outlined else style.BUSY, 0.3, None),
-        _Boxes("warming", start, begun, row, style.WARMING, "white", 0.0, style.HATCH),
+        _Boxes("warming", start, begun, row, style.WARMING, style.HATCH_COLOR, 0.0, style.HATCH),
     )
     for each in boxes:
         ax.add_collection(each.drawn(unit_s))
-    ax.set_xlim(0, float(end.max()) / unit_s or 1.0)
+    style.time_axis(ax, 0.0, 1.01 * float(end.max()) or 1.0, unit_s, "time since the first arrival")
     ax.set_ylim(0.4, count + 0.6)
-    ax.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
-    ax.set(xlabel=f"time since the first arrival ({unit})", ylabel="environment (number)")
-    style.group_digits(ax, "y")
+    ax.yaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))
+    ax.set_ylabel("environment (number)")
     ax.grid(False)
     style.legend_beside(ax, handles=[each.key() for each in reversed(boxes)])
     style.caption(ax, [measured])

@@ -59,13 +59,15 @@ def estimates(
         )
     else:
         ax.barh(rows, highs - lows, left=lows, height=0.5, color=line.color, zorder=line.order, label=label)
-        ax.vlines(means, rows - 0.25, rows + 0.25, color="white", linewidth=1.6, zorder=line.order + 0.1)
+        ax.vlines(means, rows - 0.25, rows + 0.25, color=style.BLUE, linewidth=1.6, zorder=line.order + 0.1)
     ax.set_yticks(rows, list(names))
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     ax.set_xlabel(f"{quantity}: mean and 95 % band")
-    style.group_digits(ax, "x")
+    ax.use_sticky_edges = False  # the bars end where they end, not where the axes do
+    ax.autoscale_view(scaley=False)
+    style.linear_ticks(ax, "x")
     if len(ax.get_legend_handles_labels()[1]) > 1:
         style.legend_beside(ax)
     style.caption(ax, [measured])

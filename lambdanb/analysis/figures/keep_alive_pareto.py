@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
@@ -13,7 +11,9 @@ from lambdanb.analysis.figures.inputs import Floats, columns_of_numbers, need_sh
 
 # Keep-alives that one would choose, in seconds: the marks on the curve.
 _MARKS = (0.1, 1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21600.0, 86400.0, 604800.0)
-_APART_POINTS = 15.0
+_FEW = 10
+# In points, of the small type in which the keep-alives are written.
+_LINE_HIGH, _LETTER_WIDE = 13.0, 6.0
 
 
 def keep_alive_pareto(
@@ -49,12 +49,12 @@ def keep_alive_pareto(
     keep_alives, percent, idle = keep_alives[drawn], 100 * shares[drawn], idle[drawn]
     ax = style.new_axes(ax)
     line = style.line(measured)
-    ax.plot(idle, percent, **line.keywords())  # type: ignore[arg-type]
+    ax.plot(idle, percent, **line.keywords())
     ax.set_yscale("log")
     ax.set(xlabel="idle environments (mean)", ylabel="cold starts (%)")
     ax.set_xlim(0, max(float(idle.max()) * 1.12, 1e-9))
     ax.set_ylim(percent.min() / 1.5, min(percent.max() * 2, 200))
-    style.group_digits(ax, "x")
+    style.linear_ticks(ax, "x")
     style.log_ticks(ax, "y")
     _mark(ax, keep_alives, percent, idle)
     style.caption(ax, [measured])
@@ -62,28 +62,23 @@ def keep_alive_pareto(
 
 
 def _mark(ax: Axes, keep_alives: Floats, percent: Floats, idle: Floats) -> None:
-    """A dot and its keep-alive at those given that are nearest to _MARKS, as far as there is room between them.
+    """A dot and its keep-alive, as far as there is room: at each if they are few, else at _MARKS, between those given.
 
     The curve falls, so the room above it and to the right is free.
     """
-    points = ax.transData.transform(np.column_stack((idle, percent)))
-    points *= 72 / ax.get_figure(root=True).dpi  # type: ignore[union-attr]
-    if len(keep_alives) <= 10:
-        chosen = list(range(len(keep_alives)))
-    else:
-        within = [mark for mark in _MARKS if keep_alives[0] <= mark <= keep_alives[-1]]
-        chosen = sorted({int(np.abs(keep_alives - mark).argmin()) for mark in within})
-    last: tuple[float, float] | None = None
-    for place in chosen:
-        here = (float(points[place, 0]), float(points[place, 1]))
-        if last is not None and math.dist(here, last) < _APART_POINTS:
+    marks = keep_alives
+    if len(keep_alives) > _FEW:
+        marks = np.array([mark for mark in _MARKS if keep_alives[0] <= mark <= keep_alives[-1]])
+    x = np.interp(marks, keep_alives, idle)
+    y = np.exp(np.interp(marks, keep_alives, np.log(percent)))
+    points = ax.transData.transform(np.column_stack((x, y))) * 72 / ax.get_figure(root=True).dpi  # type: ignore[union-attr]
+    taken_to = (-_LINE_HIGH, np.inf)
+    for mark, at_x, at_y, (right, up) in zip(marks.tolist(), x, y, points.tolist(), strict=True):
+        if right < taken_to[0] and abs(up - taken_to[1]) < _LINE_HIGH:
             continue
-        last = here
-        ax.plot(idle[place], percent[place], "o", color=style.BLACK, markersize=4.5, zorder=4)
+        text = style.span(mark)
+        taken_to = (right + _LETTER_WIDE * len(text), up)
+        ax.plot(at_x, at_y, "o", color=style.BLACK, markersize=4.5, zorder=4)
         ax.annotate(
-            style.span(float(keep_alives[place])),
-            xy=(idle[place], percent[place]),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize="small",
+            text, xy=(at_x, at_y), xytext=(4, 4), textcoords="offset points", fontsize="small", annotation_clip=False
         )

@@ -38,7 +38,7 @@ def latency_cdf(
     for label, place, outcome in zip(labels, places(outcomes), outcomes, strict=True):
         line = style.line(outcome.measured, place)
         latency_ms, slower = _steps(outcome.latency)
-        ax.plot(latency_ms, slower, drawstyle="steps-post", label=label, **line.keywords())  # type: ignore[arg-type]
+        ax.plot(latency_ms, slower, drawstyle="steps-post", label=label, **line.keywords())
         ax.plot(latency_ms[-1], slower[-1], "o", color=line.color, markersize=2.5 + line.width, zorder=line.order)
         least = min(least, slower[-1])
     ax.set_xscale("log")
@@ -49,7 +49,7 @@ def latency_cdf(
     ax.yaxis.set_minor_locator(LogLocator(subs=tuple(range(1, 10))))
     ax.yaxis.set_minor_formatter(NullFormatter())
     style.log_ticks(ax, "x")
-    ax.set(xlabel="latency (ms)", ylabel="answers within it (%)")
+    ax.set(xlabel="latency (ms)", ylabel="answers within the latency (%)")
     if len(outcomes) > 1 or names is not None:
         style.legend_beside(ax)
     style.caption(ax, [outcome.measured for outcome in outcomes])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lambdanb.analysis.figures import style
 from lambdanb.analysis.figures.inputs import Floats, window_edges
@@ -27,12 +26,10 @@ def latency_heatmap(outcome: Outcome, ax: Axes | None = None) -> Axes:
     edges_s = window_edges(outcome)
     histograms = outcome.latency_by_window
     if len(histograms) != len(outcome.windows):
-        raise ValueError(
-            f"outcome.latency_by_window: {len(histograms)} histograms for {len(outcome.windows)} windows"
-        )
+        raise ValueError(f"outcome.latency_by_window: {len(histograms)} histograms for {len(outcome.windows)} windows")
     if not any(histogram.total() for histogram in histograms):
         raise ValueError("outcome.latency_by_window: no answers, so there is nothing to draw")
-    unit_s, unit = style.time_unit(outcome.seconds)
+    unit_s = style.time_unit(outcome.seconds)
     counts, edges_ms, windows, buckets = _cells(outcome)
     columns_s = np.append(edges_s[:-1:windows], edges_s[-1])
     ax = style.new_axes(ax)
@@ -45,17 +42,16 @@ def latency_heatmap(outcome: Outcome, ax: Axes | None = None) -> Axes:
         rasterized=True,
     )
     ax.set_yscale("log")
-    ax.set(xlabel=f"time ({unit})", ylabel="latency (ms)")
-    ax.set_xlim(columns_s[0] / unit_s, columns_s[-1] / unit_s)
+    ax.set_ylabel("latency (ms)")
+    style.time_axis(ax, edges_s[0], edges_s[-1], unit_s)
     ax.set_ylim(edges_ms[0], edges_ms[-1])
     style.log_ticks(ax, "y")
     ax.grid(False)
     bar = ax.get_figure(root=True).colorbar(mesh, ax=ax, pad=0.02)  # type: ignore[union-attr]
-    cell = f"{style.span(windows * outcome.window_s)} × {100 * (GROWTH**buckets - 1):.2g} %"
+    cell = f"{style.span(windows * outcome.window_s)} by {100 * (GROWTH**buckets - 1):.2g} %"
     bar.set_label(f"answers in a cell\nof {cell}", fontsize="small")
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(style.grouped))
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    style.log_ticks(bar.ax, "y")
+    bar.outline.set_visible(False)
     style.caption(ax, [outcome.measured])
     return ax
 

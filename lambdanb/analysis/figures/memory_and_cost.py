@@ -32,6 +32,7 @@ def memory_and_cost(sizes: DataFrame, *, measured: bool, axes: Sequence[Axes] | 
     numbers = dict(zip(COLUMNS, columns_of_numbers(**{name: ordered[name] for name in COLUMNS}), strict=True))
     for name in COLUMNS[:-1]:
         need_positive(name, numbers[name])
+    given = axes is not None
     axes = style.new_panels(axes, 2, height=4.6)
     time, cost = axes
     memory_mb = numbers["memory_mb"]
@@ -50,9 +51,11 @@ def memory_and_cost(sizes: DataFrame, *, measured: bool, axes: Sequence[Axes] | 
     time.set_yscale("log")
     style.log_ticks(time, "y")
     style.label_ends(time, ends)
-    time.set_ylabel("time (ms)")
-    cost.set(xlabel="memory (MB)", ylabel="cost ($ per million)", ylim=(0, None))
-    style.group_digits(cost, "y")
+    time.set(xlabel="memory (MB)", ylabel="time (ms)")
+    if not given:
+        time.label_outer()
+    cost.set(xlabel="memory (MB)", ylabel="cost ($ per million)")
+    style.from_zero(cost)
     style.caption(time, [measured])
     return axes
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -35,13 +35,13 @@ LIGHT_GREY = "#DDDDDD"
 
 WARM, COLD, THROTTLED = ORANGE, BLUE, BLACK
 BUSY, WARMING, IDLE = ORANGE, BLUE, LIGHT_GREY
-HATCH = "//////"
-"""Over what is cold or warming, in white: in grey too it is told from its neighbours."""
+HATCH, HATCH_COLOR = "/////", "#00263D"
+"""Over what is cold or warming: in grey too it is told from its neighbours."""
 
 DASHES: tuple[Dashes, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "os^DvPX*"
-MAP = "cividis_r"
-"""From light to dark, the same for every kind of colour vision (Nuñez, Anderton, Renslow, PLoS ONE 13, 2018)."""
+MAP = LinearSegmentedColormap.from_list("lambdanb", [colormaps["Blues"](step / 20) for step in range(4, 21)])
+"""From light to dark in one hue; its lightest is still told from the paper."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Line:
     width: float
     order: float
 
-    def keywords(self) -> dict[str, object]:
+    def keywords(self) -> dict[str, Any]:
         """For `Axes.plot` and `Axes.stairs`."""
         return {"color": self.color, "linestyle": self.dashes, "linewidth": self.width, "zorder": self.order}
 
@@ -73,7 +73,8 @@ def line(measured: bool, place: int = 0) -> Line:
 
 
 def ramp(count: int) -> list[str]:
-    """`count` colours from dark to light for lines that have an order, such as keep-alives."""
+    """`count` colours from dark to light for lines that have an order, such as keep-alives: cividis, the same for every
+    kind of colour vision (Nuñez, Anderton, Renslow, PLoS ONE 13, 2018)."""
     return [to_hex(colormaps["cividis"](0.88 * step / max(count - 1, 1))) for step in range(count)]
 
 
@@ -168,14 +169,21 @@ def grouped(value: float, _position: int | None = None) -> str:
     return f"{value:,.10g}"
 
 
-def group_digits(ax: Axes, which: Literal["x", "y"]) -> None:
-    """Ticks as 10,000, never as an offset or a power."""
+def linear_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Ticks at 1, 2 or 5 times a power of ten, written as 10,000: never as an offset or a power."""
     axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(grouped))
 
 
+def from_zero(ax: Axes) -> None:
+    """The vertical axis from 0 to a little above the data, in plain numbers."""
+    ax.set_ylim(0, 1.08 * float(ax.dataLim.y1) or 1.0)
+    linear_ticks(ax, "y")
+
+
 def log_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
-    """Plain numbers on a log axis: 1, 2, 5, 10 over a few decades, 1, 10, 100 over many, even steps within one.
+    """Plain numbers on a log axis: 1, 10, 100 over many decades, 1, 2, 5, 10 over a few, closer ones within one.
 
     Call it when the data are drawn: it looks at the limits.
     """
@@ -183,6 +191,9 @@ def log_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
     low, high = sorted(ax.get_xlim() if which == "x" else ax.get_ylim())
     if high / low < 4:
         axis.set_major_locator(MaxNLocator(5))
+        axis.set_minor_locator(NullLocator())
+    elif high / low < 12:
+        axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
         axis.set_minor_locator(NullLocator())
     elif high / low < 500:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -197,9 +208,19 @@ def log_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
 _UNITS = ((1.0, "s", 300.0), (60.0, "min", 3 * 3600.0), (3600.0, "h", 4 * 86400.0), (86400.0, "days", math.inf))
 
 
-def time_unit(seconds: float) -> tuple[float, str]:
-    """(seconds of the unit, its name) in which so long a time is told: seconds up to 5 min, then min, h, days."""
-    return next((size, name) for size, name, below in _UNITS if seconds <= below)
+def time_unit(seconds: float) -> float:
+    """The seconds of the unit in which so long a time is told: seconds up to 5 min, minutes up to 3 h, hours, days."""
+    return next(size for size, _, upto in _UNITS if seconds <= upto)
+
+
+def time_axis(ax: Axes, begin_s: float, end_s: float, unit_s: float, since: str = "time") -> None:
+    """The horizontal axis in a unit of `time_unit`, from one time to another: "time (h)"."""
+    unit = next(name for size, name, _ in _UNITS if size == unit_s)
+    ax.set_xlim(begin_s / unit_s, end_s / unit_s)
+    ax.set_xlabel(f"{since} ({unit})")
+    # Minutes and hours go by 6 and 12, not by 5 and 10.
+    ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 3, 6, 10] if unit in ("min", "h") else [1, 2, 5, 10]))
+    ax.xaxis.set_major_formatter(FuncFormatter(grouped))
 
 
 def span(seconds: float) -> str:

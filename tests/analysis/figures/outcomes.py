@@ -26,7 +26,13 @@ def empty_outcome(measured: bool = True, windows: int = 0) -> Outcome:
 
 
 def outcome(
-    windows: int = 60, *, measured: bool = True, seed: int = 1, rate: float = 40.0, window_s: float = 1.0, limit: int = 12
+    windows: int = 60,
+    *,
+    measured: bool = True,
+    seed: int = 1,
+    rate: float = 40.0,
+    window_s: float = 1.0,
+    limit: int = 12,
 ) -> Outcome:
     """A run with a burst in its middle third: cold starts as it comes, throttles while it lasts."""
     random = np.random.default_rng(seed)
