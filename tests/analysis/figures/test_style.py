@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,4 +81,4 @@ def test_labels_at_line_ends_are_moved_apart() -> None:
     ax.get_figure(root=True).canvas.draw()  # type: ignore[union-attr]
     tops = [text.get_window_extent() for text in ax.texts]
     assert [text.get_text() for text in ax.texts] == ["p50", "p95", "p99"]
-    assert all(lower.y0 < upper.y0 - 5 for lower, upper in zip(tops, tops[1:], strict=False))
+    assert all(lower.y0 < upper.y0 - 5 for lower, upper in pairwise(tops))
