@@ -24,6 +24,7 @@ from lambdanb.analysis.load_table import (
     SAMPLED,
     SENT,
     START_MONOTONIC_S,
+    START_WALL_S,
     STOPPED_S,
     UNANSWERED,
     LoadTable,
@@ -69,6 +70,8 @@ def load(function: Function, stream: ArrivalStream, seconds: float, *, event: An
     Raises TypeError for what isn't a function, a stream or JSON, ValueError for other seconds than a number over 0 and
     for a stream's times out of order, and ResourceNotFoundException when there is no such function.
     """
+    from pandas import Timestamp
+
     _check(function, stream, seconds)
     due_s = _times(stream, seconds, seed)
     payloads = payloads_of(event, len(due_s))
@@ -92,7 +95,8 @@ def load(function: Function, stream: ArrivalStream, seconds: float, *, event: An
         alive=alive(executor, function.name),
         keep_alive_s=configuration["keep_alive_s"],
     )
-    return LoadResult(function.name, stream_s, records, outcome, _machine(table), stopped)
+    started = Timestamp(table.head[START_WALL_S], unit="s", tz="UTC")
+    return LoadResult(function.name, started, stream_s, records, outcome, _machine(table), stopped)
 
 
 def _check(function: Any, stream: Any, seconds: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lambdanb.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import DataFrame, Series, Timestamp
 
 LATE_MS = 2.0
 """The loader keeps its schedule within 1 ms (99 % of the requests) on a machine that carries the load: twice that, and
@@ -26,6 +26,7 @@ class LoadResult:
     """A load test.
 
     function    its name
+    started     when the stream started, UTC
     seconds     how long the stream was; until the stop, when it was stopped
     records     one row per request, in the order in which they were due:
                 due_s, sent_s, answered_s   in seconds from the stream's start
@@ -44,6 +45,7 @@ class LoadResult:
     """
 
     function: str
+    started: Timestamp
     seconds: float
     records: DataFrame
     outcome: Outcome
