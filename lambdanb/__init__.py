@@ -17,6 +17,8 @@ TYPE_CHECKING = False  # as `typing` has it; importing that takes longer than al
 if TYPE_CHECKING:
     from typing import Any
 
+    from lambdanb.analysis.load import load as load
+    from lambdanb.analysis.tune import tune as tune
     from lambdanb.client.deploy import deploy as deploy
     from lambdanb.client.deploy import function as function
     from lambdanb.client.deploy import functions as functions
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from lambdanb.model.errors import TooManyRequestsException as TooManyRequestsException
     from lambdanb.notebook import load_ipython_extension as load_ipython_extension
     from lambdanb.notebook import unload_ipython_extension as unload_ipython_extension
+    from lambdanb.simulator.simulate import simulate as simulate
 
 __version__ = "0.1.0.dev0"
 
@@ -37,6 +40,9 @@ _WHERE = {
     "function": "lambdanb.client.deploy",
     "functions": "lambdanb.client.deploy",
     "get": "lambdanb.client.deploy",
+    "load": "lambdanb.analysis.load",
+    "simulate": "lambdanb.simulator.simulate",
+    "tune": "lambdanb.analysis.tune",
     "Function": "lambdanb.client.function",
     "Invocation": "lambdanb.client.invocation",
     "ExecutorLost": "lambdanb.model.errors",

@@ -105,7 +105,8 @@ class Tuning:
             raise ValueError(f"no size of {self.function} can be recommended: {self._why_none()}")
         generator = np.random.default_rng(0)  # the same answer each time it is asked
         means = [self._mean(size) for size in sizes]
-        chosen = int(_scores(*(np.array([each]) for each in zip(*means, strict=True)), speed).argmin())
+        mean_times, mean_costs = np.array(means).T
+        chosen = int(_scores(mean_times, mean_costs, speed).argmin())
         resampled = [self._resampled(size, generator) for size in sizes]
         times, costs = (np.stack(each, axis=1) for each in zip(*resampled, strict=True))
         wins = np.bincount(_scores(times, costs, speed).argmin(axis=1), minlength=len(sizes))

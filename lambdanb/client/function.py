@@ -18,6 +18,8 @@ from lambdanb.model.wire import Request
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from lambdanb.simulator.profile import Profile
+
 Mode = Literal["sync", "async", "dry-run"]
 SETTINGS = (
     "runtime",
@@ -154,6 +156,15 @@ class Function:
         from lambdanb.client.frames import metrics_frame
 
         return metrics_frame(self._executor, self.name, since)
+
+    def profile(self, since: Any = None) -> Profile:
+        """What the simulator learns from its records: durations, init times and errors, by memory size.
+
+        Raises ValueError when it hasn't run yet.
+        """
+        from lambdanb.simulator.profile import Profile
+
+        return Profile.from_records(self.records(since))
 
     def logs(self, n: int = 100, request_id: str | None = None) -> list[str]:
         """The last `n` lines of the function's log, or of one invocation's."""

@@ -90,7 +90,12 @@ class LogNormal(Law):
 
 @dataclass(frozen=True, eq=False)
 class Sample(Law):
-    """What was measured: each of the given seconds is as likely as any other."""
+    """What was measured: drawn from the quantile function of the given seconds, linear between neighbours.
+
+    With x(1) <= ... <= x(n) and U uniform, x at the rank n U + 1/2, at least x(1) and at most x(n) (Hazen's plotting
+    positions). The mean is that of the samples, exactly. (Drawing the samples themselves would give 50 of them 50
+    values.)
+    """
 
     seconds: ArrayLike = field(repr=False)
 
@@ -103,11 +108,15 @@ class Sample(Law):
             raise ValueError(
                 f"Sample: {len(bad)} of {len(values)} numbers aren't finite or under 0, such as {bad[0]:g}"
             )
-        object.__setattr__(self, "seconds", values)
+        object.__setattr__(self, "seconds", np.sort(values))
 
     def draw(self, random: np.random.Generator, out: Floats) -> None:
         values = np.asarray(self.seconds)
-        np.take(values, random.integers(len(values), size=len(out)), out=out)
+        random.random(out=out)
+        ranks = np.clip(out * len(values) - 0.5, 0, len(values) - 1)
+        below = ranks.astype(np.int64)
+        above = np.minimum(below + 1, len(values) - 1)
+        out[:] = values[below] + (ranks - below) * (values[above] - values[below])
 
 
 _BY_NAME: dict[str, type[Law]] = {"exponential": Exponential, "uniform": Uniform, "lognormal": LogNormal}

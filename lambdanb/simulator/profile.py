@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.laws import Sample
 from lambdanb.simulator.named_laws import law_samples_ms
 from lambdanb.simulator.report_log import ReportLog, read_cloudwatch, read_report_log
 
@@ -71,10 +73,8 @@ class Profile:
     NumPy generator: a warm invocation takes one of the first, a cold one an init and one of the second; each errs with
     `at().error_share`, and runs to its timeout with `at().timeout_share`.
 
-    Drawn are not the samples themselves (a bootstrap of 50 samples has 50 values) but their quantile function, linear
-    between neighbours: with x(1) <= ... <= x(n) and U uniform, x at the rank n U + 1/2, at least x(1) and at most x(n)
-    (Hazen's plotting positions). The mean is that of the samples, exactly; what is beyond the longest measured is never
-    drawn, so that a far tail needs many records.
+    Drawn is from the samples' quantile function (`laws.Sample`); what is beyond the longest measured is never drawn, so
+    that a far tail needs many records.
     """
 
     name: str
@@ -114,13 +114,34 @@ class Profile:
             )
         return _drawn(generator, n, size.init_ms)
 
+    def simulated(self, memory_mb: int | None = None, **different: Any) -> Simulated:
+        """The function as `simulate` takes it, at a memory size; `different` are other settings of `Simulated`.
+
+        A cold start takes an init and then a warm time. Without any cold start measured, init takes no time.
+        """
+        size = self.at(memory_mb)
+        warm_ms = size.warm_ms if len(size.warm_ms) else size.cold_ms
+        if not len(warm_ms):
+            raise ValueError(self._unknown(size))
+        settings: dict[str, Any] = {
+            "name": self.name,
+            "memory_mb": size.memory_mb,
+            "warm": Sample(warm_ms / 1e3),
+            "init": Sample(size.init_ms / 1e3) if len(size.init_ms) else None,
+            "error_share": size.error_share,
+        }
+        return Simulated(**(settings | different))
+
     def _sample(self, generator: np.random.Generator, n: int, size: MemorySize, samples: Floats) -> Floats:
         if not len(samples):
-            raise ValueError(
-                f"no invocation of {self.name} at {size.memory_mb} MB ended by itself, so that its duration "
-                f"is unknown: of {size.invocations}, {size.timeouts} ran into the timeout and {size.errors} crashed"
-            )
+            raise ValueError(self._unknown(size))
         return _drawn(generator, n, samples)
+
+    def _unknown(self, size: MemorySize) -> str:
+        return (
+            f"no invocation of {self.name} at {size.memory_mb} MB ended by itself, so that its duration is unknown: of "
+            f"{size.invocations}, {size.timeouts} ran into the timeout and {size.errors} crashed"
+        )
 
     def _measured(self) -> str:
         return ", ".join(f"{mb} MB ({size.invocations:,} invocations)" for mb, size in self.sizes.items())
@@ -251,10 +272,7 @@ class Profile:
 _STATUS = {None: "ok", "timeout": "timeout"}
 
 
-def _drawn(generator: np.random.Generator, n: int, samples: Floats) -> Floats:
-    """`n` draws from the samples' quantile function, linear between neighbours (Hazen)."""
-    ranks = np.clip(generator.random(n) * len(samples) - 0.5, 0, len(samples) - 1)
-    below = ranks.astype(np.int64)
-    above = np.minimum(below + 1, len(samples) - 1)
-    drawn: Floats = samples[below] + (ranks - below) * (samples[above] - samples[below])
+def _drawn(generator: np.random.Generator, n: int, samples_ms: Floats) -> Floats:
+    drawn = np.empty(n)
+    Sample(samples_ms).draw(generator, drawn)
     return drawn

@@ -19,6 +19,7 @@ from homes import executor_pid, hang_up, wait_for_end
 import lambdanb
 from lambdanb.client.connection import Executor
 from lambdanb.model.errors import InvalidParameterValueException, RequestTooLargeException, ValidationException
+from lambdanb.streams import Poisson
 
 ECHO = "def lambda_handler(event, context): return event\n"
 PICKY = """
@@ -224,6 +225,7 @@ def test_closure_with_settings_context_and_defaults(shared_home: Path) -> None:
 SCRIPT = """
 import functools, math
 import lambdanb
+from lambdanb.streams import Poisson
 
 RATE = 2
 class Point:
@@ -361,3 +363,19 @@ def test_closing_fails_what_is_pending(home: Path) -> None:
     done, _ = wait(pending, 10)
     assert len(done) == 3
     assert all(isinstance(future.exception(), lambdanb.ExecutorLost) for future in pending)
+
+
+def test_a_profile_is_what_a_forecast_is_made_from(home: Path) -> None:
+    """From a real run to a forecast of another: its concurrency is the rate times the time."""
+    source = "import time\ndef lambda_handler(event, context): time.sleep(0.02)\n"
+    function = lambdanb.deploy("sleeps", source, memory=256)
+    with pytest.raises(ValueError, match="sleeps|records"):
+        function.profile()
+    for _ in range(20):
+        function()
+    profile = function.profile()
+    assert profile.at(256).invocations == 20
+    forecast = lambdanb.simulate(profile.simulated(), Poisson(50), seconds=200)
+    assert not forecast.outcome.measured
+    busy = forecast.outcome.mean("busy_warm") + forecast.outcome.mean("busy_cold")
+    assert busy == pytest.approx(50 * profile.at(256).warm_ms.mean() / 1e3, rel=0.1)
