@@ -225,7 +225,6 @@ def test_closure_with_settings_context_and_defaults(shared_home: Path) -> None:
 SCRIPT = """
 import functools, math
 import lambdanb
-from lambdanb.streams import Poisson
 
 RATE = 2
 class Point:
@@ -369,7 +368,7 @@ def test_a_profile_is_what_a_forecast_is_made_from(home: Path) -> None:
     """From a real run to a forecast of another: its concurrency is the rate times the time."""
     source = "import time\ndef lambda_handler(event, context): time.sleep(0.02)\n"
     function = lambdanb.deploy("sleeps", source, memory=256)
-    with pytest.raises(ValueError, match="sleeps|records"):
+    with pytest.raises(ValueError, match="no records"):
         function.profile()
     for _ in range(20):
         function()
