@@ -42,7 +42,7 @@ class Run:
     life_span_s: float
 
 
-@dataclass
+@dataclass(repr=False)
 class Forecast:
     """A simulated future; the same face as a load test's result. `outcome` is the first run's: a thing that may happen,
     not a mean of such."""
@@ -63,6 +63,20 @@ class Forecast:
         figures = [run.outcome.figures() for run in self.runs]
         rows = {name: _band(np.array([each[name] for each in figures], dtype=float)) for name in figures[0]}
         return DataFrame.from_dict(rows, orient="index", columns=["mean", "standard_error", "low", "high"])
+
+    def __repr__(self) -> str:
+        outcome, runs = self.outcome, len(self.runs)
+        p50, p99 = (outcome.latency_ms(percent) for percent in (50, 99))
+        latency = "" if p50 is None or p99 is None else f", p50 {p50:,.3g} ms, p99 {p99:,.3g} ms"
+        times = "" if runs == 1 else f", the first of {runs} runs"
+        return (
+            f"<Forecast, simulated: {outcome.count('arrivals'):,} invocations in {outcome.seconds:g} s{latency}, "
+            f"{outcome.count('cold'):,} cold, {outcome.count('throttled'):,} throttled, ${outcome.cost:,.2f}{times}>"
+        )
+
+    def _repr_html_(self) -> str:
+        table: str = self.summary().to_html(float_format=lambda value: f"{value:,.4g}", na_rep="")
+        return f"<p>Simulated, {self.outcome.seconds:g} s, runs: {len(self.runs)}</p>{table}"
 
     def cost(self, *, free_tier: bool = False) -> Bill:
         """The bill of the first run, exact, as if it were all of its month: `.cents()` rounds as AWS does."""

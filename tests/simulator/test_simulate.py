@@ -330,3 +330,10 @@ def test_a_changed_rule_keeps_its_prices() -> None:
     found = simulate(Simulated(warm=1.0), GivenTimes([0.0, 0.0]), seconds=10, rules=replace(TODAY, concurrency=1))
     assert found.outcome.count("throttled") == 1
     assert found.cost().requests == Decimal("0.0000002")
+
+
+def test_a_forecast_is_shown_as_what_it_is() -> None:
+    told = simulate(Simulated(warm=0.1), GivenTimes([0.0, 1.0, 2.0]), seconds=10, runs=2)
+    assert repr(told).startswith("<Forecast, simulated: 3 invocations in 10 s, p50 ")
+    assert repr(told).endswith(", 1 cold, 0 throttled, $0.00, the first of 2 runs>")
+    assert "<table" in told._repr_html_()
