@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -88,16 +89,23 @@ for _ in range(3): os.wait()
 
 @pytest.mark.limits
 def test_a_short_handler_is_not_let_off(rig: Rig) -> None:
-    environment = rig.environment(memory_mb=128, cpu_share=128 / FULL_VCPU_MB)
+    """As its caller sees it: what it ran over may be paid for inside of it, or before it begins the next time."""
+    share = 128 / FULL_VCPU_MB
+    environment = rig.environment(memory_mb=128, cpu_share=share)
     source = """
 import time
-cpu, wall = time.process_time(), time.perf_counter()
+cpu = time.process_time()
 while time.process_time() - cpu < 0.005: pass
-result = time.perf_counter() - wall
 """
     environment.run(source)
-    taken_ms = sorted(environment.run(source)["result"] * 1000 for _ in range(9))
-    assert taken_ms[4] > 35, taken_ms  # alone it would take 5; what the bucket holds at first is worth 20
+    taken_s = []
+    for _ in range(9):
+        began = time.perf_counter()
+        environment.run(source)
+        taken_s.append(time.perf_counter() - began)
+    # Alone each would take 5 ms; what the bucket holds at first is worth 20.
+    assert sorted(taken_s)[4] > 0.035, taken_s
+    assert sum(taken_s) > 8 * 0.005 / share, "what the last one ran over may still be owed"
 
 
 @pytest.mark.limits
