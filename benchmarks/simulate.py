@@ -18,9 +18,9 @@ from collections.abc import Callable
 import numpy as np
 import simpy
 
+from lambdanb.analysis.simulate import simulate
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Exponential
-from lambdanb.simulator.simulate import simulate
 from lambdanb.streams import Poisson
 from measure import print_table, verdict
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from lambdanb.analysis.load import load as load
+    from lambdanb.analysis.simulate import simulate as simulate
     from lambdanb.analysis.tune import tune as tune
     from lambdanb.client.deploy import deploy as deploy
     from lambdanb.client.deploy import function as function
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from lambdanb.model.errors import TooManyRequestsException as TooManyRequestsException
     from lambdanb.notebook import load_ipython_extension as load_ipython_extension
     from lambdanb.notebook import unload_ipython_extension as unload_ipython_extension
-    from lambdanb.simulator.simulate import simulate as simulate
 
 __version__ = "0.1.0.dev0"
 
@@ -41,7 +41,7 @@ _WHERE = {
     "functions": "lambdanb.client.deploy",
     "get": "lambdanb.client.deploy",
     "load": "lambdanb.analysis.load",
-    "simulate": "lambdanb.simulator.simulate",
+    "simulate": "lambdanb.analysis.simulate",
     "tune": "lambdanb.analysis.tune",
     "Function": "lambdanb.client.function",
     "Invocation": "lambdanb.client.invocation",

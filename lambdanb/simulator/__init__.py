@@ -1,4 +1,4 @@
 """Forecasts what a stream of invocations would come to: latency, concurrency, cold starts, throttles and the bill.
 
-Import the module that you need (`from lambdanb.simulator.simulate import simulate`).
+The model and its kernel; `lambdanb.simulate` (analysis/simulate.py) is the way in.
 """

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from plain_streams import GivenTimes, PoissonArrivals
 
+from lambdanb.analysis.forecast import Forecast
+from lambdanb.analysis.simulate import simulate
 from lambdanb.model import billing, histogram
 from lambdanb.model.rules import PREVIEW_2014, RULES, TODAY
 from lambdanb.simulator import kernel, run
-from lambdanb.simulator.forecast import Forecast
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Exponential, LogNormal
-from lambdanb.simulator.simulate import simulate
 from lambdanb.simulator.state import FIRST_BUCKET
 
 

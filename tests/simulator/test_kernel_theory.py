@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from plain_streams import PoissonArrivals
 
+from lambdanb.analysis.forecast import Forecast
+from lambdanb.analysis.simulate import simulate
 from lambdanb.model.rules import TODAY
-from lambdanb.simulator.forecast import Forecast, Run
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Exponential, Fixed, Law, LogNormal, Uniform
-from lambdanb.simulator.simulate import simulate
+from lambdanb.simulator.result import Run
 
 RUNS = 16
 FREE_GROWTH = replace(TODAY, growth_per_10s=None, requests_per_environment_per_s=None)

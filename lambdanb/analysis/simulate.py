@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from lambdanb.analysis.forecast import Forecast
 from lambdanb.model.rules import TODAY, Rules
 from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
-from lambdanb.simulator.forecast import Forecast, Run, run_of
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.result import Run, run_of
 from lambdanb.simulator.run import Replication
 
 REUSE = ("most-recently-used", "newest-created")

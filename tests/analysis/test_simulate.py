@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from plain_streams import GivenTimes, PoissonArrivals
 
+from lambdanb.analysis.forecast import Forecast
+from lambdanb.analysis.simulate import simulate
 from lambdanb.model.histogram import bucket
 from lambdanb.model.rules import PREVIEW_2014, TODAY
-from lambdanb.simulator.forecast import Forecast
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Exponential, LogNormal, Sample, Uniform
-from lambdanb.simulator.simulate import simulate
 
 GB = 1024
 
