@@ -25,10 +25,15 @@ from lambdanb.model.configuration import Configuration
 from lambdanb.model.errors import InvalidParameterValueException, ServiceException
 from lambdanb.model.names import is_version
 from lambdanb.model.rules import RULES, Rules
-from lambdanb.model.validation import validate
+from lambdanb.model.validation import (
+    PROVISIONED_CONCURRENCY,
+    RESERVED_CONCURRENCY,
+    validate,
+    validate_concurrency,
+)
 from lambdanb.sandbox.probe import Capabilities, enforcements
 
-_CONCURRENCY = ("reserved_concurrency", "provisioned_concurrency")
+_CONCURRENCY = {"reserved_concurrency": RESERVED_CONCURRENCY, "provisioned_concurrency": PROVISIONED_CONCURRENCY}
 
 
 class Operations:
@@ -71,6 +76,7 @@ class Operations:
 
     def op_deploy(self, name: str, code: dict[str, Any], **settings: Any) -> dict[str, Any]:
         """Make or replace a function. What `settings` doesn't name gets its default."""
+        self._check_concurrency(settings)
         configuration, extra = self._configuration(Configuration(function_name=name), settings)
         files = {SOURCE_FILE: code["source"].encode("utf-8", "surrogatepass")}
         files |= {path: base64.b64decode(content) for path, content in code.get("files", {}).items()}
@@ -107,6 +113,7 @@ class Operations:
 
     def op_configure(self, name: str, qualifier: str | None = None, **settings: Any) -> dict[str, Any]:
         """Change settings; the code stays. A version or alias has provisioned concurrency alone to change."""
+        self._check_concurrency(settings)
         version = self.registry.get(name, qualifier)
         changed = {key: value for key, value in settings.items() if key not in _CONCURRENCY}
         if changed and qualifier is not None:
@@ -267,6 +274,12 @@ class Operations:
         configuration = dataclasses.replace(base, **own)
         validate(configuration, self.catalogue.rules)
         return configuration, extra
+
+    def _check_concurrency(self, given: dict[str, Any]) -> None:
+        """What is no number at all is refused before anything is changed."""
+        for key, limit in _CONCURRENCY.items():
+            if given.get(key) is not None:
+                validate_concurrency(given[key], limit, self.catalogue.rules)
 
     def _put_concurrency(self, name: str, qualifier: str | None, given: dict[str, Any], *, defaults: bool) -> None:
         """Reserved and provisioned concurrency, where they are given; None takes them away."""

@@ -11,7 +11,7 @@ from processes import eventually
 
 import lambdanb
 from lambdanb.client.connection import Executor
-from lambdanb.model.errors import InvalidParameterValueException
+from lambdanb.model.errors import InvalidParameterValueException, ValidationException
 
 ECHO = "def lambda_handler(event, context): return event\n"
 
@@ -80,6 +80,21 @@ def test_100_must_stay_unreserved() -> None:
         function.configure(reserved_concurrency=901)
     function.configure(reserved_concurrency=900)
     assert function(1) == 1
+
+
+@pytest.mark.parametrize("setting", ["reserved_concurrency", "provisioned_concurrency"])
+@pytest.mark.parametrize("wrong", [1.5, True, "5", [1], float("nan")])
+def test_concurrency_that_is_no_number_changes_nothing(setting: str, wrong: Any) -> None:
+    function = lambdanb.deploy("plain", ECHO)
+    before = function.description
+    settings: dict[str, Any] = {setting: wrong}
+    for change in (
+        lambda: function.configure(memory=512, **settings),
+        lambda: lambdanb.deploy("plain", "other = 1", **settings),
+    ):
+        with pytest.raises(ValidationException, match="Member must be an integer"):
+            change()
+    assert function.description == before
 
 
 def test_a_refused_deployment_runs_what_is_registered() -> None:
