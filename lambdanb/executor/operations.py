@@ -322,6 +322,8 @@ class Operations:
 
     def _describe(self, version: FunctionVersion) -> dict[str, Any]:
         name = version.function
+        provisioned = {entry.qualifier: entry.executions for entry in concurrency.provisioned(self.registry, name)}
+        ready = self.catalogue.provisioned_ready(name)
         states = {"starting": 0, "idle": 0, "busy": 0, "down": 0}
         for environment in self.catalogue.fleet.environments():
             if environment.deployment.name == name:
@@ -339,9 +341,9 @@ class Operations:
             "imports": list(version.imports),
             "triggers": list(version.triggers),
             "reserved_concurrency": concurrency.reserved(self.registry).get(name),
-            "provisioned_concurrency": {
-                entry.qualifier: entry.executions for entry in concurrency.provisioned(self.registry, name)
-            },
+            "provisioned_concurrency": provisioned,
+            "provisioned_ready": ready,
+            "provisioned_wait": self.catalogue.provisioned_wait if ready != provisioned else None,
             "versions": [each.version for each in self.registry.versions(name)],
             "aliases": [
                 {"name": alias.name, "version": alias.version, "weights": dict(alias.weights)}
