@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,6 @@ def deploy(
     maximum_event_age: int | None = None,
     reserved_concurrency: int | None = None,
     provisioned_concurrency: int | None = None,
-    triggers: Sequence[str] | None = None,
 ) -> Function:
     """Deploy a function, or replace the code and configuration of the one of that name.
 
@@ -108,7 +107,7 @@ def describe_functions() -> list[dict[str, Any]]:
 
 
 def copy(function: Function, name: str, **settings: Any) -> Function:
-    """A new function of another's code and configuration, with `settings` of its own, and without its triggers.
+    """A new function of another's code and configuration, with `settings` of its own.
 
     Raises ResourceConflictException when the name is taken, and what `deploy` raises.
     """

@@ -213,7 +213,7 @@ def encode_event(event: Any) -> bytes:
 
 def settings_to_wire(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by the API's names, as the executor takes them. Raises TypeError naming the choices."""
-    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency", "triggers"}
+    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency"}
     unknown = sorted(settings.keys() - known)
     if unknown:
         raise TypeError(f"unknown setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")

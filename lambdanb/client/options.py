@@ -103,7 +103,6 @@ def add_settings(parser: Parser) -> None:
         metavar="N",
         help="provisioned concurrency: environments that are kept initialised; none takes it away",
     )
-    add("--trigger", dest="triggers", action="append", metavar="URL", help="what invokes it; may be repeated")
 
 
 class _Variables(argparse.Action):

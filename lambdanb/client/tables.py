@@ -108,7 +108,6 @@ def function_table(described: dict[str, Any], limits: dict[str, Any] | None, qua
         ("variables", ", ".join(sorted(c["environment"]))),
         ("SnapStart", "on" if c["snap_start"] else ""),
         ("concurrency", _concurrency_text(described)),
-        ("triggers", ", ".join(described.get("triggers", ()))),
         ("on success", c["on_success"] or ""),
         ("on failure", c["on_failure"] or ""),
         ("limits", limits_text(limits) if limits else ""),

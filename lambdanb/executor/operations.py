@@ -90,7 +90,6 @@ class Operations:
             self.catalogue.code.put_files(files),
             code_bytes=size,
             imports=code.get("imports", ()),
-            triggers=extra.get("triggers", ()),
         )
         # Before anything that may be refused: what runs is what is registered.
         self.catalogue.changed(name)
@@ -123,13 +122,12 @@ class Operations:
             )
         if changed:
             configuration, _ = self._configuration(version.configuration, changed)
-            triggers = changed.get("triggers", version.triggers)
             version = self.registry.put_function(
                 configuration,
                 version.code_sha256,
                 code_bytes=version.code_bytes,
                 imports=version.imports,
-                triggers=triggers,
+                triggers=version.triggers,
             )
             self.catalogue.changed(name)
         self._put_concurrency(name, qualifier, settings, defaults=False)
@@ -267,9 +265,9 @@ class Operations:
         known = {field.name for field in dataclasses.fields(Configuration)}
         own = {key: value for key, value in settings.items() if key in known}
         extra = {key: value for key, value in settings.items() if key not in known}
-        unknown = extra.keys() - {*_CONCURRENCY, "triggers"}
+        unknown = extra.keys() - _CONCURRENCY.keys()
         if unknown:
-            choices = ", ".join(sorted(known - {"function_name"}))
+            choices = ", ".join(sorted({*known, *_CONCURRENCY} - {"function_name"}))
             raise InvalidParameterValueException(f"Unknown settings {', '.join(sorted(unknown))}; there are {choices}.")
         configuration = dataclasses.replace(base, **own)
         validate(configuration, self.catalogue.rules)
@@ -339,7 +337,6 @@ class Operations:
             "last_modified": version.last_modified,
             "revision_id": version.revision_id,
             "imports": list(version.imports),
-            "triggers": list(version.triggers),
             "reserved_concurrency": concurrency.reserved(self.registry).get(name),
             "provisioned_concurrency": provisioned,
             "provisioned_ready": ready,

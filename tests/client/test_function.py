@@ -161,6 +161,10 @@ def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
     with pytest.raises(TypeError, match=r"unknown setting memroy; there are .*memory, .*timeout"):
         echo.configure(memroy=512)
+    with pytest.raises(TypeError, match=r"unknown setting triggers; there are"):
+        echo.configure(triggers=["s3://photos/*.jpg"])
+    with pytest.raises(InvalidParameterValueException, match=r"Unknown settings triggers; there are .*memory_mb"):
+        Executor.of().ask("configure", name=echo.name, triggers=[])
     with pytest.raises(TypeError, match="unknown setting memory_mb"):
         lambdanb.function("named", memory_mb=512)(lambda event: event)  # type: ignore[operator]
     with pytest.raises(ValidationException, match="Value '64' at 'memorySize' failed to satisfy constraint"):

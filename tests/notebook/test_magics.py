@@ -27,7 +27,7 @@ def test_every_setting_has_an_option(run: Any) -> None:
         "%%lambda all --memory 512 --timeout 7 --tmp 600 --env STAGE=test --env 'WORDS=a b=c' --snap-start "
         "--handler lambda_function.handle --description 'two words' --keep-alive 90.5 --on-success other "
         "--on-failure other --retries 1 --max-age 120 --reserved 3 --provisioned 1 "
-        "--trigger s3://photos/*.jpg --role arn:aws:iam::123456789012:role/mine\n"
+        "--role arn:aws:iam::123456789012:role/mine\n"
         "handle = print"
     )
     described = lambdanb.get("all").description
@@ -43,7 +43,6 @@ def test_every_setting_has_an_option(run: Any) -> None:
     assert configuration["role"] == "arn:aws:iam::123456789012:role/mine"
     assert described["reserved_concurrency"] == 3
     assert described["provisioned_concurrency"] == {"1": 1}
-    assert described["triggers"] == ["s3://photos/*.jpg"]
     run("%lambda configure all --reserved none --no-snap-start --on-success none --timeout 8")
     described = lambdanb.get("all").description
     assert described["reserved_concurrency"] is None
@@ -91,6 +90,7 @@ def test_a_plain_lambda_stays_python(run: Any) -> None:
         (f"%%lambda echo --memory lots\n{ECHO}", ("--memory", "lots")),
         (f"%%lambda echo --env STAGE\n{ECHO}", ("--env STAGE=test", "'STAGE'")),
         (f"%%lambda echo --keep-alive long\n{ECHO}", ("'long'", "exponential")),
+        (f"%%lambda echo --trigger s3://photos/*.jpg\n{ECHO}", ("'--trigger'", "--timeout")),
         (f"%%lambda echo second\n{ECHO}", ("'second'",)),
         (f"%%lambda --memory 512\n{ECHO}", ("NAME", "usage")),
         (f"%%lambda echo --description 'open\n{ECHO}", ("quotes",)),
