@@ -183,6 +183,12 @@ def _deploy(options: Options) -> int:
 
 
 def _check_syntax(source: str, path: str) -> None:
+    from lambdanb.client.source import source_text
+
+    try:
+        source_text(source)
+    except ValueError as error:
+        raise UsageProblem(str(error)) from None
     try:
         compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:

@@ -199,6 +199,11 @@ def encode_event(event: Any) -> bytes:
     """The event as JSON. Raises TypeError for what JSON can't say, RequestTooLargeException over 6 MB."""
     try:
         payload = _encoder.encode(event).encode()
+    except RecursionError:
+        # None of it in the error: that would be a traceback of a thousand frames.
+        raise TypeError(
+            "An event must be JSON that can be read again: this one is nested too deep. Flatten it."
+        ) from None
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"An event must be JSON: {error}. Give numbers, texts, lists, dicts, True, False, None."

@@ -16,6 +16,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from lambdanb.client.deploy import deploy
 from lambdanb.client.function import Function
 from lambdanb.client.options import Parser, UsageProblem, add_settings
+from lambdanb.client.source import source_text
 from lambdanb.notebook import commands
 from lambdanb.notebook.cells import Cells
 
@@ -124,6 +125,10 @@ def identifier_of(name: str) -> str:
 
 def check_syntax(source: str, filename: str) -> None:
     """Raise the cell's SyntaxError, with the cell's line, before anything is deployed."""
+    try:
+        source_text(source)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     try:
         compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -156,6 +157,37 @@ def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
     results = function.map(endless(), in_flight=3)
     assert [next(results) for _ in range(10)] == list(range(10))
     assert len(taken) <= 14
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "told"),
+    [
+        (None, TypeError, "The source is None, of type NoneType: give the module's code as a text"),
+        (b"x = 1", TypeError, "The source is b'x = 1', of type bytes: give"),
+        (1, TypeError, "The source is 1, of type int"),
+        ("x = 1\ny = '\0'\n", ValueError, "a null byte in line 2"),
+    ],
+)
+def test_a_source_that_is_none(shared_home: Path, source: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=re.escape(told)):
+        lambdanb.deploy("none", source)
+    assert "none" not in [function.name for function in lambdanb.functions()]
+
+
+def test_a_source_that_is_not_utf_8(shared_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"name = '\xe9'\n")
+    with pytest.raises(ValueError, match=r"latin\.py is not UTF-8: .*Save it as UTF-8"):
+        lambdanb.deploy("none", path)
+
+
+def test_an_event_that_is_nested_too_deep(echo: lambdanb.Function) -> None:
+    event: Any = []
+    for _ in range(100_000):
+        event = [event]
+    for call in (echo, echo.submit, echo.invoke):
+        with pytest.raises(TypeError, match="nested too deep"):
+            call(event)
 
 
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:

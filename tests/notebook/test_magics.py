@@ -142,6 +142,12 @@ def test_what_is_no_syntax_of_a_module(fail: Any) -> None:
     assert error.lineno == 2
 
 
+def test_a_null_byte_is_told_with_its_line(fail: Any) -> None:
+    error, shown = fail("%%lambda echo\nx = 1\ny = '\0'\n")
+    assert type(error) is UsageError
+    assert "a null byte in line 3" in shown
+
+
 def test_a_syntax_error_elsewhere_is_shown_as_ever(fail: Any) -> None:
     _, shown = fail("compile('x x', 'elsewhere', 'exec')")
     assert "compile('x x'" in shown
