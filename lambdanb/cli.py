@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.choices import NotFound, find, unknown
-from lambdanb.client.options import Parser, UsageProblem, add_settings
+from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one
 from lambdanb.model.errors import ExecutorLost, ServiceError
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def _parser(command: str) -> Parser:
         add("--log", action="store_true", help="print its log too, to standard error")
     if command == "logs":
         add("-f", "--follow", action="store_true", help="print new lines as they come, until interrupted")
-        add("-n", type=int, metavar="N", help="so many lines; 100 by default")
+        add("-n", type=at_least_one, metavar="N", help="so many lines; 100 by default")
         add("--request", metavar="ID", help="only this invocation's")
     if command == "deploy":
         add("name", metavar="NAME", help="letters, digits, - and _, at most 64")

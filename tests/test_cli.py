@@ -86,7 +86,8 @@ def test_a_function_that_fails_ends_with_1(inverse: Path) -> None:
         (["deploy", "inverse", "-", "--memory", "64"], 3, "memorySize"),
         (["show", "invers"], 3, "did you mean inverse?"),
         (["invoke", "inverse:live"], 3, "$LATEST"),
-        (["logs", "inverse", "-n", "many"], 2, "many"),
+        (["logs", "inverse", "-n", "many"], 2, "'many' is not a whole number, 1 or more"),
+        (["logs", "inverse", "-n", "0"], 2, "'0' is not a whole number, 1 or more"),
     ],
 )
 def test_a_mistake_names_the_choices(inverse: Path, arguments: list[str], status: int, told: str) -> None:

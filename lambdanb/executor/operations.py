@@ -215,7 +215,7 @@ class Operations:
 
         A page may be short, even empty, and yet have `older`: go on from there. 10,000 lines a page at most.
         """
-        limit = min(limit, 10_000)
+        limit = min(_count(limit), 10_000)
         self.registry.get(name)
         self.flush()
         if after is None:
@@ -229,7 +229,7 @@ class Operations:
     ) -> dict[str, Any]:
         """Records, newest last, at most 10,000 a page."""
         self.flush()
-        limit = min(limit, 10_000)
+        limit = min(_count(limit), 10_000)
         rows = record_reader.read_records(
             self.records, function=name, since_ms=since_ms, after_id=after_id, limit=limit
         )
@@ -241,7 +241,7 @@ class Operations:
         """Metrics per period, oldest first."""
         self.flush()
         rows = record_reader.read_metrics(
-            self.records, function=name, since_ms=since_ms, period_s=period_s, limit=limit
+            self.records, function=name, since_ms=since_ms, period_s=period_s, limit=_count(limit)
         )
         return {"metrics": rows}
 
@@ -348,6 +348,13 @@ class Operations:
             ],
             "environments": states,
         }
+
+
+def _count(limit: object) -> int:
+    """How many rows or lines are wanted."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise InvalidParameterValueException(f"limit is {limit!r}: give a whole number, 1 or more.")
+    return limit
 
 
 def _put_settings(catalogue: Catalogue, rules: str | None, account: int | None) -> concurrency.AccountSettings:

@@ -16,7 +16,7 @@ from lambdanb.client.deploy import describe_functions
 from lambdanb.client.follow import follow
 from lambdanb.client.function import Function, Mode
 from lambdanb.client.invocation import Invocation
-from lambdanb.client.options import Parser, UsageProblem, add_settings, weight
+from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one, weight
 from lambdanb.client.tables import Table, functions_table, limits_table, settings_table
 from lambdanb.model.rules import RULES
 from lambdanb.notebook.events import cut_event
@@ -178,7 +178,7 @@ def _commands() -> dict[str, Command]:
     invoke.add_argument("--qualifier", metavar="Q", help="a version or an alias")
     logs = _parser("logs", "Show the end of a function's log; -f follows it until you interrupt.")
     logs.add_argument("-f", "--follow", action="store_true", help="show new lines as they come")
-    logs.add_argument("-n", type=int, metavar="N", help="so many lines; 100 by default")
+    logs.add_argument("-n", type=at_least_one, metavar="N", help="so many lines; 100 by default")
     logs.add_argument("--request", metavar="ID", help="only this invocation's")
     configure = _parser("configure", "Change settings; the code stays. --env replaces all of the variables.")
     configure.usage = "%(prog)s NAME [settings]"
