@@ -131,6 +131,12 @@ def test_following_a_log(inverse: Path, home: Path) -> None:
         assert process.wait(DEADLINE_S) == 130
 
 
+def test_as_a_module(home: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "lambdanb", "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == lambdanb("--help").stdout
+
+
 def test_limits(home: Path) -> None:
     assert "memory" in lambdanb("limits").stdout
     answer = json.loads(lambdanb("limits", "--json").stdout)
