@@ -119,8 +119,18 @@ def _invoke(options: Options) -> int:
     elif invocation.status_code == 204:
         print("it could have run", file=sys.stderr)
     else:
-        print(json.dumps(invocation.payload, indent=2, ensure_ascii=False))
+        _print_json(invocation.payload)
     return OK if error is None else FUNCTION_FAILED
+
+
+def _print_json(value: Any) -> None:
+    """Print as people read it; escaped where standard output can't say it (a lone surrogate, another encoding)."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 def _event(text: str | None) -> Any:

@@ -65,6 +65,14 @@ def test_invoke(inverse: Path, tmp_path: Path) -> None:
     assert lambdanb("invoke", "inverse:$LATEST", '{"x": 1}', "--dry-run").stdout == ""
 
 
+def test_an_answer_that_standard_output_cannot_say(home: Path) -> None:
+    lambdanb("deploy", "surrogate", "-", given="def lambda_handler(event, context): return 'caf\u00e9 ' + chr(event)\n")
+    assert lambdanb("invoke", "surrogate", str(0x1F600)).stdout == '"caf\u00e9 \U0001f600"\n'
+    escaped = lambdanb("invoke", "surrogate", str(0xD800)).stdout
+    assert escaped.isascii()
+    assert json.loads(escaped) == "caf\u00e9 \ud800"
+
+
 def test_a_function_that_fails_ends_with_1(inverse: Path) -> None:
     done = lambdanb("invoke", "inverse", '{"x": 0}', status=1)
     assert done.stdout == ""
