@@ -115,7 +115,11 @@ def _invoke(options: Options) -> int:
     elif error is not None:
         print(error, file=sys.stderr)
     elif invocation.status_code == 202:
-        print(f"accepted, request {invocation.request_id}", file=sys.stderr)
+        print(
+            f"accepted, request {invocation.request_id}: it is on disk. The executor leaves with its last client, and "
+            "what it hasn't finished, a retry too, waits for the next one; `lambdanb serve` keeps it running.",
+            file=sys.stderr,
+        )
     elif invocation.status_code == 204:
         print("it could have run", file=sys.stderr)
     else:
@@ -278,8 +282,14 @@ def _parser(command: str) -> Parser:
         add("--json", action="store_true", help="print JSON")
     if command == "invoke":
         add("event", metavar="EVENT", nargs="?", help="JSON, @FILE, or - for standard input; null when it is left out")
-        add("--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried")
-        add("--dry-run", action="store_true", help="only check that it could be invoked")
+        mode = parser.add_mutually_exclusive_group().add_argument
+        mode(
+            "--async",
+            dest="run_async",
+            action="store_true",
+            help="queue the event; it runs, and is retried, while there is a client: see lambdanb serve",
+        )
+        mode("--dry-run", action="store_true", help="only check that it could be invoked")
         add("--cold", action="store_true", help="in a new execution environment")
         add("--qualifier", metavar="Q", help="a version or an alias")
         add("--log", action="store_true", help="print its log too, to standard error")

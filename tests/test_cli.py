@@ -62,6 +62,9 @@ def test_invoke(inverse: Path, tmp_path: Path) -> None:
     assert (told["status_code"], told["payload"], told["function_error"]) == (200, {"inverse": 1.0}, None)
     assert told["record"]["memory_mb"] == 256
     assert json.loads(lambdanb("invoke", "inverse", '{"x": 1}', "--async", "--json").stdout)["status_code"] == 202
+    accepted = lambdanb("invoke", "inverse", '{"x": 1}', "--async")
+    assert accepted.stdout == ""
+    assert "`lambdanb serve` keeps it running" in accepted.stderr
     assert lambdanb("invoke", "inverse:$LATEST", '{"x": 1}', "--dry-run").stdout == ""
 
 
@@ -95,6 +98,7 @@ def test_a_function_that_fails_ends_with_1(inverse: Path) -> None:
         (["show", "invers"], 3, "did you mean inverse?"),
         (["invoke", "inverse:live"], 3, "$LATEST"),
         (["logs", "inverse", "-n", "many"], 2, "'many' is not a whole number, 1 or more"),
+        (["invoke", "inverse", "--async", "--dry-run"], 2, "--dry-run: not allowed with argument --async"),
         (["logs", "inverse", "-n", "0"], 2, "'0' is not a whole number, 1 or more"),
     ],
 )

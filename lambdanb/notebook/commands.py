@@ -169,11 +169,10 @@ def _parser(name: str, description: str, *, function: bool = True) -> Parser:
 
 def _commands() -> dict[str, Command]:
     invoke = _parser("invoke", "Invoke a function with an event: JSON, {variable} or $variable.")
-    invoke.usage = "%(prog)s NAME [EVENT] [--async] [--dry-run] [--cold] [--qualifier Q]"
-    invoke.add_argument(
-        "--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried"
-    )
-    invoke.add_argument("--dry-run", action="store_true", help="only check that it could be invoked")
+    invoke.usage = "%(prog)s NAME [EVENT] [--async | --dry-run] [--cold] [--qualifier Q]"
+    mode = invoke.add_mutually_exclusive_group()
+    mode.add_argument("--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried")
+    mode.add_argument("--dry-run", action="store_true", help="only check that it could be invoked")
     invoke.add_argument("--cold", action="store_true", help="in a new execution environment")
     invoke.add_argument("--qualifier", metavar="Q", help="a version or an alias")
     logs = _parser("logs", "Show the end of a function's log; -f follows it until you interrupt.")

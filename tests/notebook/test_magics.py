@@ -101,6 +101,7 @@ def test_a_plain_lambda_stays_python(run: Any) -> None:
         ("%lambda invoke thumbnail {key: 1", ("{key: 1", "JSON")),
         ("%lambda invoke thumbnail $phto", ("'phto'", "did you mean photo?")),
         ("%lambda invoke thumbnail 1 2", ("'2'", "one event")),
+        ("%lambda invoke thumbnail --async --dry-run", ("--dry-run: not allowed with argument --async",)),
         ("%lambda logs thumbnail -n 0", ("'0' is not a whole number, 1 or more",)),
         ("%lambda logs thumbnail -x", ("'-x'", "--follow")),
         ("%lambda configure thumbnail", ("--memory 512",)),
