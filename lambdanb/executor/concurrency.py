@@ -225,8 +225,12 @@ def _check_not_twice(
     for entry in others:
         if is_version(qualifier):
             if not is_version(entry.qualifier) and registry.get(function, entry.qualifier).version == version:
-                raise ResourceConflictException("Version is pointed by a Provisioned Concurrency alias")
+                raise ResourceConflictException(
+                    "Version is pointed by a Provisioned Concurrency alias",
+                    f"Take it from the alias {entry.qualifier} first.",
+                )
         elif entry.qualifier == version:
             raise ResourceConflictException(
-                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+                f"Take it from version {version} first.",
             )
