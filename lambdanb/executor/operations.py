@@ -23,7 +23,7 @@ from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
 from lambdanb.model.errors import InvalidParameterValueException, ServiceException
-from lambdanb.model.names import is_version
+from lambdanb.model.names import function_arn, is_version
 from lambdanb.model.rules import RULES, Rules
 from lambdanb.model.validation import (
     PROVISIONED_CONCURRENCY,
@@ -139,8 +139,8 @@ class Operations:
         return {"functions": [self._describe(version) for version in self.registry.functions()]}
 
     def op_get(self, name: str, qualifier: str | None = None) -> dict[str, Any]:
-        """One function, version or alias."""
-        return self._describe(self.registry.get(name, qualifier))
+        """One function, version or alias. The ARN is that of the qualifier: of an alias, not of its version."""
+        return self._describe(self.registry.get(name, qualifier)) | {"arn": function_arn(name, qualifier)}
 
     def op_source(self, name: str, qualifier: str | None = None) -> dict[str, Any]:
         """The code of a function's module."""

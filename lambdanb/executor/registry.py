@@ -265,7 +265,9 @@ class Registry:
         self._check_alias(name, alias, version, weights)
         current = self._find_alias(name, alias)
         if current is not None and new:
-            raise ResourceConflictException(f"Alias already exists: {current.arn}", "Choose another name, or delete it.")
+            raise ResourceConflictException(
+                f"Alias already exists: {current.arn}", "Choose another name, or delete it."
+            )
         if revision_id is not None:
             if current is None:
                 raise _no_alias(name, alias)

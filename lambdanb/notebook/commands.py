@@ -6,6 +6,7 @@ A subcommand returns something to be shown as the cell's result, or prints and r
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from lambdanb.client.invocation import Invocation
 from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one, weight
 from lambdanb.client.tables import Table, functions_table, limits_table, settings_table
 from lambdanb.model.rules import RULES
+from lambdanb.notebook.cell_options import cell_parser
 from lambdanb.notebook.events import cut_event
 
 if TYPE_CHECKING:
@@ -66,7 +68,10 @@ def overview() -> str:
     """What there is, a line each."""
     lines = ["Look at functions, and change them.", ""]
     lines += [f"  {_usage(each)}\n      {each.parser.description}" for each in COMMANDS.values()]
-    return "\n".join([*lines, "", "%lambda help SUBCOMMAND tells more; %%lambda? is about making functions."])
+    settings = ", ".join(option for option in cell_parser().options() if option.startswith("--"))
+    making = f"%%lambda NAME [settings] makes a cell a function. Settings: {settings}."
+    lines += ["", *textwrap.wrap(making, 100, break_on_hyphens=False), ""]
+    return "\n".join([*lines, "%lambda help SUBCOMMAND tells more, %lambda help %%lambda what each setting does."])
 
 
 def _usage(command: Command) -> str:
@@ -76,6 +81,8 @@ def _usage(command: Command) -> str:
 def _help(name: str) -> None:
     if not name:
         print(overview())
+    elif name == "%%lambda":
+        print(cell_parser().format_help())
     elif name in COMMANDS:
         print(COMMANDS[name].parser.format_help())
     else:

@@ -193,6 +193,29 @@ def test_versions_and_aliases(run: Any) -> None:
     assert lambdanb.functions() == []
 
 
+def test_an_alias_shows_its_own_arn(run: Any) -> None:
+    run(f"%%lambda echo\n{ECHO}")
+    run("%lambda publish echo")
+    run("%lambda alias echo live 1")
+    for qualifier in ("live", "1"):
+        function = lambdanb.get("echo", qualifier)
+        assert function.description["arn"] == function.arn
+        assert function.arn.endswith(f":function:echo:{qualifier}")
+    assert lambdanb.get("echo").description["arn"] == lambdanb.get("echo").arn
+
+
+def test_help_tells_the_settings(run: Any, fail: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """In an empty cell IPython itself refuses `%%lambda --help`, and points at `%lambda`."""
+    _, shown = fail("%%lambda --help")
+    assert "Did you mean the line magic %lambda" in shown
+    run("%lambda --help")
+    overview = capfd.readouterr().out
+    assert "--memory, " in overview
+    assert "%lambda help %%lambda" in overview
+    run("%lambda help %%lambda")
+    assert "memory, 128 to 10,240 MB" in capfd.readouterr().out
+
+
 def test_logs(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run("%%lambda talk\ndef lambda_handler(event, context):\n    print('said', event)\n")
     first = run("%lambda invoke talk 1")
