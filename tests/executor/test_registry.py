@@ -174,9 +174,9 @@ def test_versions_that_can_not_be_deleted(registry: Registry) -> None:
     published(registry, 3)
     registry.put_alias("f", "live", "1", weights={"2": 0.5})
     registry.put_alias("f", "prod", "1")
-    with pytest.raises(ResourceConflictException, match=r"the following aliases reference it: \[live, prod\]$"):
+    with pytest.raises(ResourceConflictException, match=r"the following aliases reference it: \[live, prod\]\n"):
         registry.delete("f", "1")
-    with pytest.raises(ResourceConflictException, match=r"the following aliases reference it: \[live\]$"):
+    with pytest.raises(ResourceConflictException, match=r"the following aliases reference it: \[live\]\n"):
         registry.delete("f", "2")
     with pytest.raises(InvalidParameterValueException, match="without deleting the function"):
         registry.delete("f", "$LATEST")
