@@ -96,8 +96,9 @@ class Function:
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
 
-        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place. What
-        takes longer than two seconds shows how far it is, if `events` has a length.
+        A throttled event is sent again after a while, unless a reserved concurrency of 0 stops the function. Raises
+        what `self(event)` would, at that event's place. What takes longer than two seconds shows how far it is, if
+        `events` has a length.
         """
         return map_events(self.name, self.submit, events, in_flight)
 
@@ -178,6 +179,9 @@ class Function:
             page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id, before=page["older"])
             pages.append(page["lines"])
         return [line["text"] for lines in reversed(pages) for line in lines]
+
+    def __reduce__(self) -> tuple[type[Function], tuple[str, str | None, Executor]]:
+        return Function, (self.name, self.qualifier, self._executor)
 
     def __repr__(self) -> str:
         return f"<Function {self.name}{':' + self.qualifier if self.qualifier else ''}>"

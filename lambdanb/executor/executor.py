@@ -25,6 +25,7 @@ from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.loop import Loop, Timer
 from lambdanb.executor.operations import Operations, parse_arguments
+from lambdanb.executor.own_log import tell
 from lambdanb.executor.placement import Placement, carried_memory_mb
 from lambdanb.executor.record_store import SCHEMA_VERSION as RECORDS_VERSION
 from lambdanb.executor.record_store import RecordStore
@@ -73,7 +74,7 @@ class Executor:
         self.dispatcher.on_write = self._write_soon
         self.catalogue = Catalogue(self.registry, CodeStore(home / "code"), self.fleet, settings.rules)
         queue = EventQueue(home / "events.db", self.executor_id)
-        self.events = EventInvocations(self.loop, times, queue, self.dispatcher, self.catalogue.resolve)
+        self.events = EventInvocations(self.loop, times, queue, self.dispatcher, self.catalogue, self._log)
         self.records_reader: sqlite3.Connection = open_reader(home / "records.db", RECORDS_VERSION)
         self.operations = Operations(
             self.catalogue, queue, self.logs, home / "logs", self.records_reader, capabilities, self._write_all
@@ -193,6 +194,10 @@ class Executor:
             self._writes_early = False
             self.loop.at_end_of_round(self._write)
 
+    def _log(self, function: str, request_id: str, text: str) -> None:
+        self.logs.append(function, "lambdanb", request_id, int(time.time() * 1000), text.encode())
+        self.dispatcher.on_write()
+
     def _write_all(self) -> None:
         """All that waits, for a reader who asks now, and at the end; as far as the disk takes it."""
         while self._write():
@@ -213,7 +218,7 @@ class Executor:
             more = more or bool(flushed.waiting and flushed.written)
             if flushed.error is not None and flushed.error != self._troubled:
                 self._troubled = flushed.error
-                print(flushed.error, file=sys.stderr, flush=True)
+                tell(flushed.error)
         self._writes_early = not waiting  # a disk that takes nothing isn't asked each time
         if not waiting:
             with contextlib.suppress(StoreUnusable):  # the event then runs again at the next start
@@ -275,7 +280,7 @@ class Executor:
 
 def readable_paths() -> list[str]:
     """What functions may import: the interpreter's module path, which is the notebook's environment."""
-    return [path for path in sys.path if path and os.path.exists(path)]
+    return [path for path in sys.path if os.path.isabs(path) and os.path.exists(path)]
 
 
 def _shown(log: bytes) -> str:

@@ -22,8 +22,8 @@ from lambdanb.executor.event_queue import EventQueue
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
-from lambdanb.model.errors import InvalidParameterValueException, ServiceException
-from lambdanb.model.names import function_arn, is_version
+from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException, ServiceException
+from lambdanb.model.names import function_arn, is_version, split_qualifier
 from lambdanb.model.rules import RULES, Rules
 from lambdanb.model.validation import (
     PROVISIONED_CONCURRENCY,
@@ -271,7 +271,24 @@ class Operations:
             raise InvalidParameterValueException(f"Unknown settings {', '.join(sorted(unknown))}; there are {choices}.")
         configuration = dataclasses.replace(base, **own)
         validate(configuration, self.catalogue.rules)
+        for key in own.keys() & {"on_success", "on_failure"}:
+            self._check_destination(key, own[key], configuration.function_name)
         return configuration, extra
+
+    def _check_destination(self, key: str, destination: str | None, function_name: str) -> None:
+        if destination is None:
+            return
+        name, qualifier = split_qualifier(destination)
+        if name == function_name:
+            raise InvalidParameterValueException(
+                f"{key} is {destination!r}: a function can't be its own destination, it would run for ever."
+            )
+        try:
+            self.registry.get(name, qualifier)
+        except ResourceNotFoundException as error:
+            raise InvalidParameterValueException(
+                f"{key} is {destination!r}, which doesn't exist; deploy it first. ({error})"
+            ) from error
 
     def _check_concurrency(self, given: dict[str, Any]) -> None:
         """What is no number at all is refused before anything is changed."""

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from lambdanb.executor.database import StoreUnusable
-from lambdanb.executor.loop import Loop, report_defect
+from lambdanb.executor.loop import Loop
+from lambdanb.executor.own_log import report_defect
 from lambdanb.executor.stream import Stream
 from lambdanb.model.errors import ServiceError, ServiceException
 from lambdanb.model.wire import encode, encode_raw
@@ -71,13 +72,14 @@ class Client:
 
 
 class Server:
-    """Listens; gives each request to `handle(client, header, payload)`."""
+    """Listens in a folder of the home; gives each request to `handle(client, header, payload)`."""
 
     def __init__(self, loop: Loop, folder: Path, handle: Handle, on_alone: Callable[[], None]) -> None:
         self.clients: set[Client] = set()
         self._loop = loop
         self._handle = handle
         self._on_alone = on_alone
+        self._log = folder.parent / "executor.log"
         self._socket = listen(folder)
         loop.watch(self._socket.fileno(), self._accept)
 
@@ -128,7 +130,7 @@ class Server:
             client.refuse(n, ServiceException(str(error)))
         except Exception as error:
             report_defect()
-            client.refuse(n, ServiceException(f"The executor failed at {header!r:.200}: {error!r}. See executor.log."))
+            client.refuse(n, ServiceException(f"The executor failed at {header!r:.200}: {error!r}. See {self._log}."))
 
 
 def listen(folder: Path) -> socket.socket:

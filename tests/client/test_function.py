@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -188,6 +190,82 @@ def test_an_event_that_is_nested_too_deep(echo: lambdanb.Function) -> None:
     for call in (echo, echo.submit, echo.invoke):
         with pytest.raises(TypeError, match="nested too deep"):
             call(event)
+
+
+def test_map_ends_where_waiting_won_t_help(shared_home: Path) -> None:
+    function = lambdanb.deploy("stopped", ECHO, reserved_concurrency=0)
+    with pytest.raises(lambdanb.TooManyRequestsException, match="stops the function"):
+        list(function.map([1, 2]))
+    function.delete()
+
+
+def test_an_interrupt_while_a_large_event_is_sent(shared_home: Path) -> None:
+    """Half a request is on its way: the next ones need a connection of their own, and none waits for ever."""
+    function = lambdanb.deploy("echo", ECHO, memory=512, timeout=30)
+    large = "x" * 5_000_000
+    pending: list[Future[Any]] = []
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for delay_ms in range(1, 40, 3):
+            signal.setitimer(signal.ITIMER_REAL, delay_ms / 1000)
+            try:
+                pending += [function.submit(large) for _ in range(20)]
+            except KeyboardInterrupt:
+                pass
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert function.submit(1).result(20) == 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not wait(pending, 60).not_done
+
+
+def test_a_function_can_be_pickled(echo: lambdanb.Function) -> None:
+    again = pickle.loads(pickle.dumps(echo))
+    assert (again.name, again.qualifier, again._executor) == (echo.name, echo.qualifier, echo._executor)
+    assert again("same") == "same"
+
+
+def test_the_call_after_a_lost_future_finds_another_executor(shared_home: Path) -> None:
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    for _ in range(5):
+        assert function(0) == 0
+        futures = [function.submit("slow") for _ in range(4)]
+        pid = executor_pid(shared_home)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        for future in futures:
+            with pytest.raises(lambdanb.ExecutorLost):
+                future.result(20)
+
+
+def test_a_relative_module_path_means_the_client_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "mine.py").write_text("VALUE = 7\n")
+    program = (
+        "import lambdanb\n"
+        "function = lambdanb.deploy('m', 'import mine\\ndef lambda_handler(event, context): return mine.VALUE\\n')\n"
+        "print(function())\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": "..", "LAMBDANB_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path / "beside", env=variables, capture_output=True, text=True
+    )
+    assert done.stdout == "7\n", done.stderr
+    wait_for_end(executor_pid(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("kind", ["a file", "below a file"])
+def test_a_home_that_can_t_be_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" if kind == "a file" else tmp_path / "file" / "home"
+    monkeypatch.setenv("LAMBDANB_HOME", str(home))
+    with pytest.raises(lambdanb.ExecutorLost, match=r"can't be lambdanb's home \(LAMBDANB_HOME chooses another\)"):
+        lambdanb.functions()
 
 
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
