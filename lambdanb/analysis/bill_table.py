@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from lambdanb.analysis.month_bill import CHARGES, Line, MonthBill
+from lambdanb.analysis.month_bill import CHARGES, SOURCES, Line, MonthBill
 from lambdanb.client.tables import Table
 
 NOTHING = "-"
@@ -18,13 +18,13 @@ class Row:
     """One row. `cells` has (quantity, price, amount) as texts for each bill, NOTHING where a bill has no such line.
 
     kind     "charge" and "total" have amounts to the cent and nothing else; a "line" has amounts to 1/100 of a cent
-    source   of a line: where its prices come from, a text for each bill
+    note     of a line: how it comes about
     """
 
     kind: Literal["charge", "line", "total"]
     label: str
     cells: tuple[tuple[str, str, str], ...]
-    source: tuple[str, ...] = ()
+    note: str = ""
 
 
 def side_by_side(bills: Sequence[MonthBill]) -> list[Row]:
@@ -42,7 +42,8 @@ def side_by_side(bills: Sequence[MonthBill]) -> list[Row]:
         for item in items:
             found = [of_bill.get(item) for of_bill in lines]
             cells = tuple((NOTHING,) * 3 if line is None else _cells(line) for line in found)
-            rows.append(Row("line", item, cells, tuple("" if line is None else line.source for line in found)))
+            notes = dict.fromkeys(line.note for line in found if line is not None)
+            rows.append(Row("line", item, cells, "; ".join(note for note in notes if note)))
     rows.append(_sums("total", "Total for the month", [None if cents is None else cents.total for cents in in_cents]))
     return rows
 
@@ -55,9 +56,10 @@ def bills_table(bills: Sequence[MonthBill]) -> Table:
     rows = []
     for row in side_by_side(bills):
         label = f"  {row.label}" if row.kind == "line" else row.label
-        rows.append((label, *(text for cell in row.cells for text in cell)))
-    notes = [f"{name}: {said}" for name, said in remarks(bills)]
-    return Table("Computed from list prices; not a bill of AWS's.", tuple(headers), rows, notes)
+        rows.append((label, *(text for cell in row.cells for text in cell), row.note))
+    notes = [f"{each.rules.name}: prices from {SOURCES[each.rules.name]}." for each in bills]
+    notes += [f"{name}: {said}" for name, said in remarks(bills)]
+    return Table("Computed from list prices; not a bill of AWS's.", (*headers, "note"), rows, notes)
 
 
 def remarks(bills: Sequence[MonthBill]) -> list[tuple[str, str]]:

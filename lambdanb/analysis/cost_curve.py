@@ -14,7 +14,7 @@ from lambdanb.model.rules import RULES
 
 Floats: TypeAlias = NDArray[np.float64]
 
-_REQUESTS = tuple(round(count) for count in np.geomspace(1e4, 1e10, 49))
+_REQUESTS = tuple(round(count) for count in np.geomspace(1e4, 1e10, 121))
 
 
 @dataclass(frozen=True, eq=False)

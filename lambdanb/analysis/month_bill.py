@@ -24,7 +24,7 @@ from lambdanb.model.billing import (
     tier_parts,
     total_ms,
 )
-from lambdanb.model.prices import ZERO, PriceBook, price_book
+from lambdanb.model.prices import ZERO, price_book
 from lambdanb.model.rules import TODAY, Limit, Rules
 
 HOURS = 730
@@ -39,10 +39,11 @@ CHARGES = {
 }
 """The charges of a bill, as it calls them."""
 
-_SOURCES = {
+SOURCES = {
     "today": "AWS's price list, us-east-1",
     "preview-2014": "AWS's first price list, 2014",
 }
+"""Where the prices come from, by rules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ class Line:
 
     charge   which charge it belongs to: a key of CHARGES
     item     what is billed, in words; `unit` is the unit of the quantity
+    note     how its price or its quantity comes about, where that isn't plain
     source   where the price comes from
     """
 
@@ -121,6 +123,7 @@ class Line:
     quantity: Decimal
     unit: str
     price: Decimal
+    note: str
     source: str
 
     @property
@@ -236,41 +239,29 @@ def _lines(usage: Usage, month: Month, rules: Rules) -> list[Line]:
     """The bill's lines, in the bill's order; those without a quantity are left out."""
     book = price_book(rules)
     prices = book.prices(month.architecture)
-    source = _SOURCES[rules.name]
-    of = f"{source}, {month.architecture}"
     free_requests = min(usage.requests, book.free_requests) if month.free_tier else 0
     free_gb_s = min(usage.gb_s, book.free_gb_s) if month.free_tier else ZERO
-    paid = Decimal(usage.requests - free_requests)
-    lines = [
-        Line("requests", "free tier", Decimal(free_requests), "requests", ZERO, f"{source}: 1 million a month"),
-        Line("requests", "on demand", paid, "requests", book.request, source),
-        Line("requests", "on provisioned", Decimal(usage.provisioned_requests), "requests", book.request, source),
-        Line("duration", "free tier", free_gb_s, "GB-s", ZERO, f"{source}: 400,000 GB-s a month"),
-        *_tier_lines(usage.gb_s - free_gb_s, book, month.architecture, of),
-        Line(
-            "duration",
-            "on provisioned",
-            usage.provisioned_duration_gb_s,
-            "GB-s",
-            prices.provisioned_duration,
-            f"{of}; no free tier",
+    on_demand = tier_parts(usage.gb_s - free_gb_s, prices.on_demand)
+    tiers = ["on demand", *(f"on demand, past {upto / 10**9:g} billion GB-s" for upto, _ in prices.on_demand if upto)]
+    reserved_gb_s = usage.provisioned_duration_gb_s
+    # (charge, item, quantity, unit, price, note)
+    rows = [
+        ("requests", "free tier", Decimal(free_requests), "requests", ZERO, f"{book.free_requests:,} a month"),
+        ("requests", "on demand", Decimal(usage.requests - free_requests), "requests", book.request, ""),
+        ("requests", "on provisioned", Decimal(usage.provisioned_requests), "requests", book.request, "no free tier"),
+        ("duration", "free tier", free_gb_s, "GB-s", ZERO, f"{book.free_gb_s:,} GB-s a month"),
+        *(
+            ("duration", item, gb_s, "GB-s", price, month.architecture)
+            for item, (gb_s, price) in zip(tiers, on_demand, strict=False)
         ),
-        Line(
-            "provisioned", "kept ready", usage.provisioned_gb_s, "GB-s", prices.provisioned, f"{of}; in steps of 5 min"
-        ),
-        Line("storage", "while it runs", usage.storage_gb_s, "GB-s", book.storage_gb_s, source),
-        Line("snap_start", "snapshot kept", usage.snap_cache_gb_s, "GB-s", book.snap_cache_gb_s, source),
-        Line("snap_start", "restores", usage.snap_restore_gb, "GB", book.snap_restore_gb, source),
+        ("duration", "on provisioned", reserved_gb_s, "GB-s", prices.provisioned_duration, "no free tier"),
+        ("provisioned", "kept ready", usage.provisioned_gb_s, "GB-s", prices.provisioned, "in steps of 5 min"),
+        ("storage", "while it runs", usage.storage_gb_s, "GB-s", book.storage_gb_s, "512 MB are free"),
+        ("snap_start", "snapshot kept", usage.snap_cache_gb_s, "GB-s", book.snap_cache_gb_s, "one version"),
+        ("snap_start", "restores", usage.snap_restore_gb, "GB", book.snap_restore_gb, "one a cold start"),
     ]
+    lines = [Line(*row, source=SOURCES[rules.name]) for row in rows]
     return [line for line in lines if line.quantity]
-
-
-def _tier_lines(gb_s: Decimal, book: PriceBook, architecture: str, source: str) -> list[Line]:
-    """On-demand duration, a line for each tier that it reaches."""
-    tiers = book.prices(architecture).on_demand
-    names = ["on demand", *(f"on demand, past {upto / 10**9:g} billion GB-s" for upto, _ in tiers if upto)]
-    parts = zip(names, tier_parts(gb_s, tiers), strict=False)
-    return [Line("duration", name, quantity, "GB-s", price, source) for name, (quantity, price) in parts]
 
 
 def _need(name: str, value: object, least: float, most: float, unit: str = "") -> None:

@@ -147,14 +147,16 @@ def test_side_by_side() -> None:
     today, preview = rows[6].cells
     assert today == ("8,999,600,000 GB-s", "$0.0000150000", "$134,994.0000")
     assert preview == ("-", "-", "-")
-    assert rows[6].source == ("AWS's price list, us-east-1, x86_64", "")
+    assert (rows[1].note, rows[6].note) == ("1,000,000 a month", "x86_64")
 
 
 def test_the_table_as_text() -> None:
     text = bills_table([month_bill(replace(SLIDES, memory_mb=2048), rules) for rules in RULES.values()]).text()
     assert text.startswith("Computed from list prices; not a bill of AWS's.")
     assert "preview-2014: could not run: memory of 2,048 MB: these rules have at most 1,024 MB." in text
-    assert text.splitlines()[-2].split()[-2:] == ["$93.73", "-"]
+    assert "today: prices from AWS's price list, us-east-1." in text
+    (total,) = (line for line in text.splitlines() if line.startswith("Total"))
+    assert total.split()[-2:] == ["$93.73", "-"]
 
 
 def test_dollars() -> None:

@@ -1,0 +1,54 @@
+"""Bills side by side as HTML: numbers aligned, each bill with where its prices come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from lambdanb.analysis.bill_table import Row, remarks, side_by_side
+from lambdanb.analysis.month_bill import SOURCES, MonthBill
+from lambdanb.notebook import html
+
+_NOTE = (
+    "Computed from list prices in us-east-1; no bill of AWS's. Data transfer, logs and other services aren't in it. "
+    "Charges are rounded to cents, as AWS prints them; their lines are shown to 1/100 of a cent."
+)
+_LINE = "border-top: 1px solid var(--jp-border-color2, #8886)"
+_CELL = "padding: 1px 0 1px 14px; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums"
+
+_NOTED = "padding: 1px 0 1px 18px; text-align: left"
+
+
+def bills_html(bills: Sequence[MonthBill]) -> str:
+    """A table of all charges and their lines, and below it what else there is to say."""
+    heads = "".join(
+        f'<th scope="colgroup" colspan="3" style="{_CELL}">{escape(each.rules.name)}, '
+        f"in steps of {each.rules.billing_step_ms} ms<br>"
+        f'<span style="font-weight: normal; color: {html.GREY}">{escape(SOURCES[each.rules.name])}</span></th>'
+        for each in bills
+    )
+    rows = "".join(map(_row, side_by_side(bills)))
+    said = "".join(f"<li>{escape(name)}: {escape(text)}</li>" for name, text in remarks(bills))
+    return (
+        '<div role="status" style="overflow-x: auto; line-height: 1.5"><table style="border-collapse: collapse">'
+        f"<thead><tr><td></td>{heads}<td></td></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<ul style="margin: 6px 0; padding-left: 18px; line-height: 1.5">{said}</ul>'
+        f'<div style="line-height: 1.5">{html.span(_NOTE, html.GREY)}</div>'
+    )
+
+
+def _row(row: Row) -> str:
+    """A charge and the total are bold and have a line above; a line has a note at its end."""
+    bold = row.kind != "line"
+    weight = "; font-weight: bold" if bold else ""
+    cells = "".join(
+        f'<td style="{_CELL}; padding-left: 28px">{escape(quantity)}</td><td style="{_CELL}">{escape(price)}</td>'
+        f'<td style="{_CELL}{weight}">{escape(amount)}</td>'
+        for quantity, price, amount in row.cells
+    )
+    label = f'style="text-align: left; white-space: nowrap; padding-left: {0 if bold else 14}px'
+    return (
+        f'<tr style="{_LINE if bold else ""}"><th scope="row" {label}{weight or "; font-weight: normal"}">'
+        f"{escape(row.label)}</th>{cells}"
+        f'<td style="{_NOTED}">{html.span(row.note, html.GREY)}</td></tr>'
+    )
