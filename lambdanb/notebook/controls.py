@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-_LOOK: dict[str, Any] = {"style": {"description_width": "128px"}, "layout": {"width": "400px"}}
+_LOOK: dict[str, Any] = {"style": {"description_width": "118px"}, "layout": {"width": "auto"}}
 _PER_DECADE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 

@@ -27,13 +27,14 @@ Answer = TypeVar("Answer")
 
 _REST_S = 0.8
 _CLASS = "lambdanb-explorer"
+_COLUMNS = "repeat(auto-fit, minmax(290px, 1fr))"
 _ACCENT = "var(--jp-brand-color1, #1976d2)"
 # When its kernel has gone, an explorer isn't shown, and its picture is.
 _STYLE = f"""<style>
 .{_CLASS}.jupyter-widgets-disconnected {{ display: none; }}
 .jp-OutputArea-child:has(.{_CLASS}:not(.jupyter-widgets-disconnected))
   + .jp-OutputArea-child:has(.jp-RenderedImage) {{ display: none; }}
-.{_CLASS} {{ color: var(--jp-ui-font-color1, inherit); }}
+.{_CLASS} {{ --lambdanb-panel-width: 260px; color: var(--jp-ui-font-color1, inherit); }}
 .{_CLASS} .widget-label {{ color: inherit; }}
 .{_CLASS} .widget-html-content {{ flex: 1 1 auto; min-width: 0; }}
 </style>"""
@@ -63,14 +64,11 @@ class Explorer(ABC, Generic[Answer]):
             description="Close", tooltip="End the explorer; a picture of it stays", layout={"width": "72px"}
         )
         button.on_click(lambda _: self.close())
-        wrap = {"display": "flex", "flex_flow": "row wrap", "align_items": "center"}
+        top = {"display": "flex", "align_items": "center", "justify_content": "space-between"}
         self._box = ipywidgets.VBox(
             [
-                ipywidgets.Box(
-                    [ipywidgets.HTML(f"<b>{escape(self.title)}</b>"), button],
-                    layout={**wrap, "justify_content": "space-between"},
-                ),
-                ipywidgets.Box(list(self.controls.values()), layout=wrap),
+                ipywidgets.Box([ipywidgets.HTML(f"<b>{escape(self.title)}</b>"), button], layout=top),
+                ipywidgets.GridBox(list(self.controls.values()), layout={"grid_template_columns": _COLUMNS}),
                 self._said,
                 *views,
                 ipywidgets.HTML(_STYLE, layout={"height": "0", "margin": "0"}),
@@ -232,7 +230,7 @@ def tiles_html(tiles: Sequence[tuple[str, str, str]]) -> str:
         f"{html.span(made_of, html.GREY)}</div>"
         for label, number, made_of in tiles
     )
-    grid = "display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 10px; padding: 6px 0"
+    grid = "display: grid; grid-template-columns: repeat(auto-fit, minmax(145px, 1fr)); gap: 10px; padding: 6px 0"
     return f'<div role="status" style="{grid}">{shown}</div>'
 
 

@@ -128,6 +128,7 @@ def per_second(rate: float) -> str:
     return f"{rate:,.4g} per s" if rate >= 0.1 else f"{3600 * rate:,.4g} per h"
 
 
+_TICKS = tuple((seconds, span(seconds)) for seconds in (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0))
 PANELS = (
     Panel(
         "cold starts",
@@ -136,7 +137,8 @@ PANELS = (
             Series("from an empty pool", style.BLUE, width=2.0),
             Series("pool filled before", style.SKY, (6, 3), 2.0),
         ),
-        x="keep-alive (s)",
+        x="keep-alive",
+        ticks_x=_TICKS,
         log_x=True,
         log_y=True,
     ),
@@ -144,7 +146,8 @@ PANELS = (
         "environments",
         "environments (mean)",
         (Series("busy and idle", style.BLACK, width=2.0), Series("busy", style.ORANGE, (6, 3), 2.0)),
-        x="keep-alive (s)",
+        x="keep-alive",
+        ticks_x=_TICKS,
         log_x=True,
     ),
     Panel(

@@ -36,12 +36,14 @@ def tiles(study: MemoryStudy, memory_mb: int) -> list[tuple[str, str, str]]:
     return told
 
 
+_TICKS = tuple((float(mb), f"{mb:,}") for mb in (128, 256, 512, 1024, 1769, 3008, 5120, 10_240))
 PANELS = (
     Panel(
         "time",
         "duration (ms)",
         (Series("mean", style.BLACK, width=2.0), Series("p99", style.SKY, (6, 3), 2.0)),
         x="memory (MB)",
+        ticks_x=_TICKS,
         log_x=True,
         log_y=True,
     ),
@@ -50,6 +52,7 @@ PANELS = (
         "a month's cost ($)",
         (Series("today", style.BLACK, width=2.0), Series("preview-2014", style.ORANGE, (6, 3), 2.0)),
         x="memory (MB)",
+        ticks_x=_TICKS,
         log_x=True,
     ),
 )
