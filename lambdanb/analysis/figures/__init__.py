@@ -20,6 +20,7 @@ from lambdanb.analysis.figures.keep_alive_pareto import keep_alive_pareto
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
 from lambdanb.analysis.figures.latency_heatmap import latency_heatmap
 from lambdanb.analysis.figures.memory_and_cost import memory_and_cost
+from lambdanb.analysis.figures.run_panels import run_panels
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "latency_cdf",
     "latency_heatmap",
     "memory_and_cost",
+    "run_panels",
     "windows_over_time",
 ]
