@@ -20,12 +20,7 @@ _NAME = "text-align: left; vertical-align: baseline"
 
 def bills_html(bills: Sequence[MonthBill]) -> str:
     """A table of all charges and their lines, and below it what else there is to say."""
-    heads = "".join(
-        f'<th scope="colgroup" colspan="2" style="{_CELL}">{escape(each.rules.name)}, '
-        f"in steps of {each.rules.billing_step_ms} ms<br>"
-        f'<span style="font-weight: normal; color: {html.GREY}">{escape(SOURCES[each.rules.name])}</span></th>'
-        for each in bills
-    )
+    heads = "".join(map(_head, bills))
     rows = "".join(map(_row, side_by_side(bills)))
     said = "".join(f"<li>{escape(name)}: {escape(text)}</li>" for name, text in remarks(bills))
     return (
@@ -36,16 +31,25 @@ def bills_html(bills: Sequence[MonthBill]) -> str:
     )
 
 
+def _head(bill: MonthBill) -> str:
+    """The rules, the step in which they bill, and where their prices come from."""
+    steps = _nowrap(f"in steps of {bill.rules.billing_step_ms} ms,")
+    return (
+        f'<th scope="colgroup" colspan="2" style="{_CELL}">{escape(bill.rules.name)}<br>'
+        f'<span style="font-weight: normal; color: {html.GREY}">{steps} {_nowrap(SOURCES[bill.rules.name])}</span></th>'
+    )
+
+
 def _row(row: Row) -> str:
     """A charge and the total are bold and have a line above; under a line's name stands how it comes about."""
     bold = row.kind != "line"
     weight = "bold" if bold else "normal"
     cells = "".join(
-        f'<td style="{_CELL}; padding-left: 24px">{_nowrap(quantity)} {_nowrap(_times(price))}</td>'
+        f'<td style="{_CELL}; padding-left: 18px">{_nowrap(quantity)} {_nowrap(_times(price))}</td>'
         f'<td style="{_CELL}; font-weight: {weight}">{_nowrap(amount)}</td>'
         for quantity, price, amount in row.cells
     )
-    name = _nowrap(row.label) + (f" {html.span(row.note, html.GREY)}" if row.note else "")
+    name = escape(row.label) + (f" {html.span(row.note, html.GREY)}" if row.note else "")
     return (
         f'<tr style="{_LINE if bold else ""}"><th scope="row" style="{_NAME}; font-weight: {weight}; '
         f'padding-left: {0 if bold else 14}px">{name}</th>{cells}</tr>'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lambdanb.analysis.bill_table import dollars
 from lambdanb.analysis.cost_curve import CostCurve, cost_curve
@@ -59,10 +62,14 @@ PANELS = (
 
 
 def points(answer: Calculated) -> tuple[dict[str, list[Any]], dict[str, float | None]]:
-    """What the chart draws: its columns, and where the month's requests are marked."""
+    """What the chart draws: its columns, and where the month's requests are marked, which have their point in them."""
     (panel,) = PANELS
-    millions = [answer.curve.requests / 1e6, *answer.curve.month_usd.values()]
-    return {panel.name: millions}, {panel.name: answer.month.requests / 1e6}
+    requests, curve = answer.month.requests, answer.curve
+    place = int(np.searchsorted(curve.requests, requests))
+    columns = [np.insert(curve.requests, place, requests) / 1e6]
+    for bill, costs in zip(answer.bills, curve.month_usd.values(), strict=True):
+        columns.append(np.insert(costs, place, math.nan if bill.bill is None else float(bill.bill.total)))
+    return {panel.name: columns}, {panel.name: requests / 1e6}
 
 
 class CostCalculator(Explorer[Calculated]):

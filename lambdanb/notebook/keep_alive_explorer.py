@@ -110,16 +110,16 @@ def durations(kind: str, mean_s: float, own: Own) -> Law:
 def tiles(chosen: AtKeepAlive, study: KeepAliveStudy) -> list[tuple[str, str, str]]:
     """What the explorer says of a keep-alive."""
     curve = study.curve
-    cold = f"{chosen.cold_starts:,} of {curve.invocations:,}; {chosen.filling:,} fill the empty pool"
+    made_of = f"{chosen.busy:,.3g} busy + {chosen.idle:,.3g} idle, on average"
     return [
-        (f"cold starts at {span(chosen.keep_alive_s)}", percent(chosen.cold_share), cold),
         (
-            "environments, on average",
-            f"{chosen.environments:,.3g}",
-            f"{chosen.busy:,.3g} busy + {chosen.idle:,.3g} idle",
+            f"cold starts at {span(chosen.keep_alive_s)}",
+            percent(chosen.cold_share),
+            f"{chosen.cold_starts:,} of {curve.invocations:,}; {chosen.filling:,} fill the empty pool",
         ),
+        ("environments", f"{chosen.environments:,.3g}", made_of),
         ("idle", percent(chosen.idle_share), "of the time for which they are kept"),
-        ("simulated", span(curve.seconds), f"{curve.invocations:,} invocations, up to {curve.peak:,} at a time"),
+        ("simulated", span(curve.seconds), f"from an empty pool; up to {curve.peak:,} invocations at a time"),
     ]
 
 
@@ -128,7 +128,7 @@ def per_second(rate: float) -> str:
     return f"{rate:,.4g} per s" if rate >= 0.1 else f"{3600 * rate:,.4g} per h"
 
 
-_TICKS = tuple((seconds, span(seconds)) for seconds in (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0))
+_TICKS = tuple((seconds, span(seconds)) for seconds in (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0))
 PANELS = (
     Panel(
         "cold starts",
@@ -161,15 +161,26 @@ PANELS = (
 
 
 def points(study: KeepAliveStudy, keep_alive_s: float) -> tuple[dict[str, list[Floats]], dict[str, float | None]]:
-    """What the chart draws: the columns of each panel, and where the keep-alive is marked."""
+    """What the chart draws: the columns of each panel, and the mark, which has a point of its own."""
     cold, kept, waste = (panel.name for panel in PANELS)
-    x, busy = study.keep_alive_s, study.environments - study.idle
+    chosen = study.at(keep_alive_s)
+    place = int(np.searchsorted(study.keep_alive_s, keep_alive_s))
+
+    def with_it(values: Floats, its: float) -> Floats:
+        return np.insert(values, place, its)
+
+    x = with_it(study.keep_alive_s, keep_alive_s)
+    share, idle = with_it(study.cold_share, chosen.cold_share), with_it(study.idle, chosen.idle)
     columns = {
-        cold: [x, 100 * study.cold_share, 100 * study.later_share],
-        kept: [x, study.environments, busy],
-        waste: [study.idle, 100 * study.cold_share],
+        cold: [x, 100 * share, 100 * with_it(study.later_share, chosen.later_share)],
+        kept: [
+            x,
+            with_it(study.environments, chosen.environments),
+            with_it(study.environments - study.idle, chosen.busy),
+        ],
+        waste: [idle, 100 * share],
     }
-    return columns, {cold: keep_alive_s, kept: keep_alive_s, waste: study.at(keep_alive_s).idle}
+    return columns, {cold: keep_alive_s, kept: keep_alive_s, waste: chosen.idle}
 
 
 def percent(share: float) -> str:

@@ -67,6 +67,14 @@ def points(study: MemoryStudy, memory_mb: int) -> tuple[dict[str, list[Any]], di
     return columns, {time: marked, cost: marked}
 
 
+def in_words(count: float) -> str:
+    """A number of requests: 250,000, 10 million, 2.5 billion."""
+    for size, name in ((10**9, "billion"), (10**6, "million")):
+        if count >= size:
+            return f"{count / size:,.4g} {name}"
+    return f"{count:,.0f}"
+
+
 class MemoryExplorer(Explorer[MemoryStudy]):
     """What `explore_memory` gives. `answer` is the `MemoryStudy` of what the sliders say."""
 
@@ -81,21 +89,19 @@ class MemoryExplorer(Explorer[MemoryStudy]):
             "memory_mb": whole_slider(
                 "memory (MB)", memory_mb, memory.minimum, memory.maximum, "the size that is read off, or the nearest"
             ),
-            "requests": Magnitudes(
-                "requests a month", requests, decades(1e3, 1e11), lambda count: f"{count:,.0f}", "invocations, all warm"
-            ),
+            "requests": Magnitudes("requests a month", requests, decades(1e3, 1e11), in_words, "invocations, all warm"),
         }
         if tuning is None:
             controls |= {
                 "duration_ms": Magnitudes(
-                    "duration at 1 vCPU",
+                    "duration, 1 vCPU",
                     law.duration_ms,
                     decades(1, 100_000),
                     milliseconds,
                     "the mean at 1,769 MB, where a function has the whole of one vCPU",
                 ),
                 "cpu_percent": percent_slider(
-                    "bound by CPU", law.cpu_share, "of that time; the rest waits, and as long at any size"
+                    "CPU-bound", law.cpu_share, "of that time; the rest waits, and as long at any size"
                 ),
                 "threads": whole_slider("threads", law.threads, 1, 6, "vCPUs that the part bound by CPU can use"),
                 "p99_ratio": Magnitudes(

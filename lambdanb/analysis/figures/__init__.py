@@ -23,6 +23,7 @@ from lambdanb.analysis.figures.latency_heatmap import latency_heatmap
 from lambdanb.analysis.figures.memory_and_cost import memory_and_cost
 from lambdanb.analysis.figures.memory_study_panels import memory_study_panels
 from lambdanb.analysis.figures.month_cost import month_cost
+from lambdanb.analysis.figures.run_panels import run_panels
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "memory_and_cost",
     "memory_study_panels",
     "month_cost",
+    "run_panels",
     "windows_over_time",
 ]
