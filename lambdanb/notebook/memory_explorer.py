@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdanb.analysis.bill_table import dollars
 from lambdanb.analysis.figures import style
-from lambdanb.analysis.memory_study import MemoryLaw, MemoryStudy, memory_study
+from lambdanb.analysis.memory_study import SIZES_MB, MemoryLaw, MemoryStudy, Tuned, memory_study
 from lambdanb.analysis.month_bill import ARCHITECTURES
 from lambdanb.analysis.tuning import Tuning
 from lambdanb.model.rules import RULES, TODAY, cpu_share
@@ -67,6 +67,11 @@ def points(study: MemoryStudy, memory_mb: int) -> tuple[dict[str, list[Any]], di
     return columns, {time: marked, cost: marked}
 
 
+def megabytes(memory_mb: float) -> str:
+    """A memory size."""
+    return f"{memory_mb:,.0f} MB"
+
+
 def in_words(count: float) -> str:
     """A number of requests: 250,000, 10 million, 2.5 billion."""
     for size, name in ((10**9, "billion"), (10**6, "million")):
@@ -84,11 +89,9 @@ class MemoryExplorer(Explorer[MemoryStudy]):
         self.tuning = tuning
         if tuning is not None:
             self.title = f"Memory and cost explorer: {tuning.function}, as tuned"
-        memory = TODAY.memory_mb
+        sizes = SIZES_MB if tuning is None else Tuned(tuning).sizes_mb()
         controls: dict[str, Any] = {
-            "memory_mb": whole_slider(
-                "memory (MB)", memory_mb, memory.minimum, memory.maximum, "the size that is read off, or the nearest"
-            ),
+            "memory_mb": Magnitudes("memory", memory_mb, sizes, megabytes, "the size that is read off, or the nearest"),
             "requests": Magnitudes("requests a month", requests, decades(1e3, 1e11), in_words, "invocations, all warm"),
         }
         if tuning is None:
@@ -112,7 +115,11 @@ class MemoryExplorer(Explorer[MemoryStudy]):
                     "how far durations spread (lognormal); 1: always the same",
                 ),
                 "needs_mb": whole_slider(
-                    "needs (MB)", law.needs_mb, 0, memory.maximum, "the memory that it uses: smaller sizes can't run it"
+                    "needs (MB)",
+                    law.needs_mb,
+                    0,
+                    TODAY.memory_mb.maximum,
+                    "the memory that it uses: smaller sizes can't run it",
                 ),
             }
         controls |= {
@@ -124,6 +131,10 @@ class MemoryExplorer(Explorer[MemoryStudy]):
 
     def compute(self, values: Mapping[str, Any]) -> MemoryStudy:
         """The study at these values."""
+        if values["memory_mb"] not in TODAY.memory_mb:
+            raise ValueError(
+                f"memory_mb is {values['memory_mb']!r}: it must be a whole number, {TODAY.memory_mb.range}"
+            )
         function: Tuning | MemoryLaw | None = self.tuning
         if function is None:
             of_law = {name: values[name] for name in ("duration_ms", "threads", "p99_ratio", "needs_mb")}
@@ -174,8 +185,6 @@ def explore_memory(
         raise ValueError(f"function is {function!r}: it must be what lambdanb.tune gives, or a MemoryLaw")
     if not 1_000 <= requests <= 10**11:
         raise ValueError(f"requests is {requests!r}: it must be a number from 1,000 to 10^11")
-    if memory_mb not in TODAY.memory_mb:
-        raise ValueError(f"memory_mb is {memory_mb!r}: it must be a whole number, {TODAY.memory_mb.range}")
     tuning = function if isinstance(function, Tuning) else None
     law = function if isinstance(function, MemoryLaw) else MemoryLaw()
     return MemoryExplorer(tuning, law, requests, memory_mb)

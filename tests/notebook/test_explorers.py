@@ -92,7 +92,8 @@ def test_moving_the_keep_alive_moves_along_one_curve() -> None:
     assert explorer.answer is study, "nothing was simulated"
     assert "cold starts at 10 s" in said(explorer)
     assert explorer.sentence().startswith("10 s keep-alive: ")
-    assert explorer.chart.points("cold starts").shape == (3, len(study.keep_alive_s))
+    drawn = explorer.chart.points("cold starts")
+    assert 100 * study.at(10).cold_share in drawn[1][drawn[0] == 10], "what is marked has its point"
     explorer.controls["rate"].value = 10
     assert explorer.answer is not study
     assert explorer.answer.curve.invocations == pytest.approx(250_000, rel=0.02)
@@ -190,7 +191,7 @@ def test_memory_by_a_law() -> None:
     explorer = lambdanb.explore_memory(MemoryLaw(duration_ms=100, cpu_share=1), requests=10_000_000, memory_mb=1769)
     assert "duration at 1,769 MB" in said(explorer)
     assert "100 ms" in said(explorer)
-    explorer.controls["memory_mb"].value = 884
+    explorer.set(memory_mb=884)
     assert float(explorer.answer.mean_ms[explorer.answer.nearest(884)]) == pytest.approx(200, rel=0.03)
     explorer.controls["cpu_percent"].value = 0
     assert (explorer.answer.mean_ms == 100).all()
@@ -204,7 +205,7 @@ def test_memory_as_tuned() -> None:
     assert "duration_ms" not in explorer.controls
     assert explorer.title == "Memory and cost explorer: resize, as tuned"
     assert explorer.answer.memory_mb.tolist() == [128, 512, 1769]
-    explorer.controls["memory_mb"].value = 1500
+    explorer.set(memory_mb=1500)
     assert "duration at 1,769 MB" in said(explorer), "the nearest that was measured"
     assert "(measured)" in repr(explorer)
     explorer.close()
@@ -294,7 +295,7 @@ def test_setting_controls_from_python() -> None:
         ("explore_keep_alive", {"rate": "fast"}, "rate is 'fast': it must be a number"),
         ("explore_keep_alive", {"duration_ms": -5}, "duration_ms is -5: it must be a number above 0"),
         ("explore_keep_alive", {"keep_alive_s": -5}, "keep_alive_s is -5"),
-        ("explore_memory", {"memory_mb": 64}, "memory_mb is 64: it must be a whole number from 128 to 10,240"),
+        ("explore_memory", {"memory_mb": 64}, "memory_mb is 64: it must be a whole number, 128 to 10,240 MB"),
         ("explore_memory", {"threads": 1.5}, "threads is 1.5: it must be a whole number"),
         ("explore_memory", {"free_tier": "yes"}, "free_tier is 'yes': it must be True or False"),
         ("calculate_cost", {"cold_percent": 101}, "cold_percent is 101: it must be a number from 0 to 100"),
