@@ -119,7 +119,7 @@ class MemoryExplorer(Explorer[MemoryStudy]):
                     law.needs_mb,
                     0,
                     TODAY.memory_mb.maximum,
-                    "the memory that it uses: smaller sizes can't run it",
+                    "what it uses: smaller sizes can't run it",
                 ),
             }
         controls |= {
