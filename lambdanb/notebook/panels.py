@@ -38,6 +38,7 @@ class Panel:
     draw    "lines" from point to point; "steps", a value that holds until the next point; "bars"; "stack", layers one
             on the other, in steps; "boxes", rows over time, of which each series is a kind (BOX has the columns)
     x       the horizontal axis with its unit; without one it is time in seconds, told in the unit that suits
+    ticks_x places on the horizontal axis with what is written there: (600, "10 min"); without any, numbers
     log_x, log_y  in powers of ten; values that aren't over 0 are left out
     """
 
@@ -46,6 +47,7 @@ class Panel:
     series: Sequence[Series]
     draw: Draw = "lines"
     x: str | None = None
+    ticks_x: Sequence[tuple[float, str]] = ()
     log_x: bool = False
     log_y: bool = False
 

@@ -34,6 +34,7 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
   let panels: Panel[] = [];
   let seen = true;
   let asked = 0;
+  let built = '';
 
   /** Draw at the page's next frame, once however many points came; not at all where nobody looks. */
   const draw = (): void => {
@@ -48,6 +49,7 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
     panels.forEach(panel => panel.destroy());
     el.setAttribute('aria-label', model.get('label'));
     const theme = themeOf(el);
+    built = JSON.stringify(theme);
     panels = model.get('panels').map((spec, at) => {
       const source = { data: () => store.panel(at), newest: () => store.newest(), window: () => model.get('window_s') };
       return spec.draw === 'boxes' ? new Boxes(el, spec, theme, source) : new Lines(el, spec, theme, source);
@@ -71,6 +73,10 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
     draw();
   });
   const sizes = new ResizeObserver(() => {
+    // Inside of another widget it is built before the page has it: only now does it see what is behind it.
+    if (JSON.stringify(themeOf(el)) !== built) {
+      build();
+    }
     panels.forEach(panel => panel.resize());
     draw();
   });

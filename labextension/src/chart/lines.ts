@@ -19,14 +19,22 @@ export class Lines extends Panel {
     const { columns } = this.source.data();
     this.plot.setData((this.spec.draw === 'stack' ? stacked(columns) : columns) as uPlot.AlignedData);
     this.pointed();
-    const last = (columns[0]?.length ?? 0) - 1;
-    this.node.dataset.points = String(last + 1);
-    this.describe(last < 0 ? 'Nothing yet.' : `${last + 1} points; ${this.told(last)}`);
+    const count = columns[0]?.length ?? 0;
+    this.node.dataset.points = String(count);
+    this.describe(count === 0 ? 'Nothing yet.' : `${count} points; ${this.told(this.resting())}`);
+  }
+
+  /** The point that is told when none is pointed at: the last up to the mark, or the last of all. */
+  private resting(): number {
+    const { columns, mark } = this.source.data();
+    const x = columns[0] ?? [];
+    const past = mark === null ? -1 : x.findIndex(at => at !== null && at > mark * (1 + 1e-9));
+    return past < 0 ? x.length - 1 : Math.max(past - 1, 0);
   }
 
   protected override pointed(): void {
     const { columns } = this.source.data();
-    const at = this.plot?.cursor.idx ?? (columns[0]?.length ?? 0) - 1;
+    const at = this.plot?.cursor.idx ?? this.resting();
     this.legend.show(columns.slice(1).map(column => column[at]));
   }
 

@@ -16,6 +16,8 @@ export interface PanelSpec {
   x: string | null;
   draw: 'lines' | 'steps' | 'bars' | 'stack' | 'boxes';
   series: Series[];
+  /** Places on the horizontal axis with what is written there; none: numbers. */
+  ticks_x: [at: number, text: string][];
   log_x: boolean;
   log_y: boolean;
 }

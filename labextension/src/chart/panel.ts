@@ -90,6 +90,11 @@ export abstract class Panel {
         return splits.map((at, n) => (n === splits.length - 1 ? `${number(at / seconds)} ${name}` : number(at / seconds)));
       }
     };
+    const written: Partial<uPlot.Axis> = {
+      splits: (plot, _axis, low, high) => apart(plot, spec.ticks_x.filter(([at]) => low <= at && at <= high)),
+      values: (_, splits) => splits.map(split => spec.ticks_x.find(([at]) => at === split)?.[1] ?? ''),
+      filter: (_, splits) => splits
+    };
     return {
       width: Math.max(Math.floor(this.box.clientWidth), 200),
       height: HEIGHT,
@@ -98,7 +103,7 @@ export abstract class Panel {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: false, distr: spec.log_x ? 3 : 1, range: (_, low, high) => this.range(low, high) } },
       axes: [
-        { ...axis, size: 22, space: 60, ...(spec.log_x ? decades : {}), ...(spec.x === null ? time : { values: plain, label: spec.x, labelSize: 16 }) },
+        { ...axis, size: 22, space: 60, ...(spec.log_x ? decades : {}), ...(spec.x === null ? time : { values: plain, label: spec.x, labelSize: 16 }), ...(spec.ticks_x.length > 0 ? written : {}) },
         {
           ...axis,
           ...(spec.log_y ? decades : {}),
@@ -148,6 +153,21 @@ export abstract class Panel {
   protected readonly box: HTMLElement;
   protected readonly said: HTMLElement;
   protected abstract readonly plot: uPlot;
+}
+
+/** The places of ticks, without those whose text would touch that of the one before. */
+function apart(plot: uPlot, ticks: [at: number, text: string][]): number[] {
+  const kept: number[] = [];
+  let free = -Infinity;
+  for (const [at, text] of ticks) {
+    const middle = plot.valToPos(at, 'x');
+    const half = 3.2 * text.length + 3;
+    if (!(middle - half < free)) {
+      kept.push(at);
+      free = middle + half;
+    }
+  }
+  return kept;
 }
 
 /** Of a log axis' splits those at 1, 2 and 5 times a power of ten; over three decades, at the powers alone. */
