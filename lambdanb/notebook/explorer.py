@@ -9,15 +9,15 @@ is what a saved notebook has when no kernel runs.
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lambdanb.notebook import html
+from lambdanb.notebook.beside_cells import answer_beside_cells, widgets_in
 from lambdanb.notebook.controls import Magnitudes, need_fit
+from lambdanb.notebook.still import LIVES, STYLE, Still
 
 if TYPE_CHECKING:
     from ipywidgets import ValueWidget, Widget
@@ -29,11 +29,7 @@ _REST_S = 0.8
 _CLASS = "lambdanb-explorer"
 _COLUMNS = "repeat(auto-fit, minmax(290px, 1fr))"
 _ACCENT = "var(--jp-brand-color1, #1976d2)"
-# When its kernel has gone, an explorer isn't shown, and its picture is.
 _STYLE = f"""<style>
-.{_CLASS}.jupyter-widgets-disconnected {{ display: none; }}
-.jp-OutputArea-child:has(.{_CLASS}:not(.jupyter-widgets-disconnected))
-  + .jp-OutputArea-child:has(.jp-RenderedImage) {{ display: none; }}
 .{_CLASS} {{ --lambdanb-panel-width: 260px; color: var(--jp-ui-font-color1, inherit); }}
 .{_CLASS} .widget-label {{ color: inherit; }}
 .{_CLASS} .widget-html-content {{ flex: 1 1 auto; min-width: 0; }}
@@ -57,7 +53,7 @@ class Explorer(ABC, Generic[Answer]):
         self.controls = dict(controls)
         self.problem = ""
         self.closed = False
-        self._pictures: list[Any] = []
+        self._still, self._shown = Still(), False
         self._resting: asyncio.TimerHandle | None = None
         self._said = ipywidgets.HTML(layout={"width": "auto", "min_width": "0"})
         button = ipywidgets.Button(
@@ -71,18 +67,18 @@ class Explorer(ABC, Generic[Answer]):
                 ipywidgets.GridBox(list(self.controls.values()), layout={"grid_template_columns": _COLUMNS}),
                 self._said,
                 *views,
-                ipywidgets.HTML(_STYLE, layout={"height": "0", "margin": "0"}),
+                ipywidgets.HTML(_STYLE + STYLE, layout={"height": "0", "margin": "0"}),
             ]
         )
         self._box.add_class(_CLASS)
+        self._box.add_class(LIVES)
         self._listen(True)
         self._ask()
         if self.problem:
             problem = self.problem
             self.close()
             raise ValueError(problem)
-        for widget in widgets_in(self._box):
-            answer_beside_cells(widget)
+        answer_beside_cells(self._box)
 
     @abstractmethod
     def compute(self, values: Mapping[str, Any]) -> Answer:
@@ -131,7 +127,8 @@ class Explorer(ABC, Generic[Answer]):
         self.closed = True
         if self._resting is not None:
             self._resting.cancel()
-        self._draw_still()
+        if self._shown:
+            self._draw_still()
         self._listen(False)
         for widget in list(widgets_in(self._box)):
             widget.close()
@@ -152,7 +149,8 @@ class Explorer(ABC, Generic[Answer]):
             return
         if not self.closed:
             display({**self._box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
-        self._pictures.append(display(self._still(), raw=True, display_id=True))
+        self._still.show(repr(self), self.figure())
+        self._shown = True
 
     def _listen(self, on: bool) -> None:
         for control in self.controls.values():
@@ -160,7 +158,7 @@ class Explorer(ABC, Generic[Answer]):
 
     def _changed(self, _change: object) -> None:
         self._ask()
-        if self._pictures:
+        if self._shown:
             self._draw_still_later()
 
     def _ask(self) -> None:
@@ -185,36 +183,7 @@ class Explorer(ABC, Generic[Answer]):
             self._resting = loop.call_later(_REST_S, self._draw_still)
 
     def _draw_still(self) -> None:
-        for picture in self._pictures:
-            picture.update(self._still(), raw=True)
-
-    def _still(self) -> dict[str, str]:
-        picture = io.BytesIO()
-        self.figure().savefig(picture, format="png", dpi=100)
-        return {"text/plain": repr(self), "image/png": base64.b64encode(picture.getvalue()).decode("ascii")}
-
-
-def answer_beside_cells(widget: Widget) -> None:
-    """Let a widget's messages be handled while a cell runs.
-
-    JupyterLab sends them on a subshell, a thread of the kernel beside the cells'. ipykernel 7.4 hands a message on to
-    the shell that published last on its comm, which for a widget that a cell made is the cells': that is undone.
-    Where the kernel has no subshells, the messages wait for the cell, as ever.
-    """
-    comm: Any = widget.comm
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda data, subshell_id: subshell_id
-
-
-def widgets_in(widget: Widget) -> Iterator[Widget]:
-    """A widget, all that it contains, and their layouts and styles."""
-    for child in getattr(widget, "children", ()):
-        yield from widgets_in(child)
-    yield widget
-    for name in ("layout", "style"):
-        part = getattr(widget, name, None)
-        if part is not None:
-            yield part
+        self._still.update(repr(self), self.figure())
 
 
 def problem_html(problem: str) -> str:
