@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,10 @@ from lambdanb.simulator.laws import Floats
 from lambdanb.simulator.result import Run
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from lambdanb.analysis.run_plot import Plotted
 
 
 @dataclass(repr=False)
@@ -39,6 +43,21 @@ class Forecast:
         figures = [run.outcome.figures() for run in self.runs]
         rows = {name: _band(np.array([each[name] for each in figures], dtype=float)) for name in figures[0]}
         return DataFrame.from_dict(rows, orient="index", columns=["mean", "standard_error", "low", "high"])
+
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known of it to read its numbers: of several runs a picture shows one."""
+        return [f"Simulated: the first of {len(self.runs)} runs."] if len(self.runs) > 1 else []
+
+    def plot(self, *others: Plotted, names: Sequence[str] | None = None) -> Figure:
+        """The first run on a page: arrivals, concurrency, environments, latency and cost.
+
+        others  results or forecasts to lay over it: `forecast.plot(result)`
+        names   one for each in the legend, this one first; it says anyhow what was measured and what simulated
+        """
+        from lambdanb.analysis.run_plot import plot_runs
+
+        return plot_runs([self, *others], names)
 
     def __repr__(self) -> str:
         outcome, runs = self.outcome, len(self.runs)

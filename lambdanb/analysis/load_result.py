@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lambdanb.model.outcome import Outcome
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame, Series, Timestamp
+
+    from lambdanb.analysis.run_plot import Plotted
 
 LATE_MS = 2.0
 """The loader keeps its schedule within 1 ms (99 % of the requests) on a machine that carries the load: twice that, and
@@ -101,6 +105,22 @@ class LoadResult:
         """What AWS would ask for these invocations: dollars at list price, without free tier."""
         return self.outcome.cost
 
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known of it to read its numbers: that it was stopped, that the machine was the limit."""
+        notes = [f"Stopped: {self.stopped}."] if self.stopped else []
+        return notes + ([f"Limited by this machine: {self.limited_by}."] if self.limited_by else [])
+
+    def plot(self, *others: Plotted, names: Sequence[str] | None = None) -> Figure:
+        """The run on a page: arrivals, concurrency, environments, latency and cost.
+
+        others  results or forecasts to lay over it: `result.plot(forecast)`
+        names   one for each in the legend, this one first; it says anyhow what was measured and what simulated
+        """
+        from lambdanb.analysis.run_plot import plot_runs
+
+        return plot_runs([self, *others], names)
+
     def __repr__(self) -> str:
         told = [f"{len(self.records):,} requests in {self.seconds:g} s"]
         for status, count in self.records["status"].value_counts().items():
@@ -111,9 +131,7 @@ class LoadResult:
             if latency_ms is not None:
                 told.append(f"p{percent:g} {latency_ms:.3g} ms")
         told.append(f"${self.cost():.3g}")
-        notes = [f"Stopped: {self.stopped}."] if self.stopped else []
-        notes += [f"Limited by this machine: {self.limited_by}."] if self.limited_by else []
-        return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *notes])
+        return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *self.notes])
 
     def _repr_html_(self) -> str:
         first, *notes = repr(self).splitlines()
