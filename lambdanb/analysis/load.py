@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+MOST_REQUESTS = 10_000_000
+"""Their table takes 125 bytes each, and no machine sends a hundredth of these in a minute."""
 _LOOK_S = 0.2
 _STOPPING_S = 5.0
 _SHORTEST_S = 1e-3
@@ -113,7 +115,15 @@ def _check(function: Any, stream: Any, seconds: Any) -> None:
 def _times(stream: ArrivalStream, seconds: float, seed: int) -> NDArray[Any]:
     import numpy as np
 
-    chunks = list(stream.chunks(seed, seconds))
+    chunks, count = [], 0
+    for chunk in stream.chunks(seed, seconds):
+        chunks.append(chunk)
+        count += len(chunk)
+        if count > MOST_REQUESTS:
+            raise ValueError(
+                f"{stream!r:.80} has more than {MOST_REQUESTS:,} requests in {seconds:g} s, the most that one load "
+                "test sends: give fewer seconds or a lower rate, or forecast it by simulate"
+            )
     times = np.concatenate(chunks).astype(float) if chunks else np.empty(0)
     if len(times) and not (times[0] >= 0 and times[-1] < seconds and (np.diff(times) >= 0).all()):
         raise ValueError(
