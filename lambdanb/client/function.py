@@ -95,9 +95,10 @@ class Function:
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
 
-        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place.
+        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place. What
+        takes longer than two seconds shows how far it is, if `events` has a length.
         """
-        return map_events(self.submit, events, in_flight)
+        return map_events(self.name, self.submit, events, in_flight)
 
     # Changing
 

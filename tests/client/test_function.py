@@ -17,6 +17,7 @@ import pytest
 from homes import executor_pid, hang_up, wait_for_end
 
 import lambdanb
+from lambdanb.client import progress
 from lambdanb.client.connection import Executor
 from lambdanb.model.errors import InvalidParameterValueException, RequestTooLargeException, ValidationException
 from lambdanb.streams import Poisson
@@ -127,6 +128,19 @@ def test_map(shared_home: Path) -> None:
         next(results)
     with pytest.raises(ValueError, match="at least one event"):
         function.map([1], in_flight=0)
+
+
+def test_map_shows_how_far_it_is(
+    shared_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_APPEARS_S", 0.0)
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    assert list(function.map(range(5))) == list(range(5))
+    shown = capsys.readouterr().err
+    assert "5 of 5 answered" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
