@@ -2,7 +2,8 @@
 
 `python -m lambdanb.analysis.loader`, started by `loader_start`, which writes one line of JSON to its standard input.
 One loop over one connection to the executor; nothing in it waits for an answer, for the notebook, or for the executor
-to read. Its standard input is its lifeline: a line there stops the sending, its end ends the loader at once.
+to read. Its standard input is its lifeline: a line there has it send no more (STOP) or by another plan (CHANGE, which
+is in the table then); its end ends the loader at once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lambdanb.analysis.load_table import (
     EXECUTOR_LOST,
     INTERRUPTED,
     OK,
+    PLANNED,
     REFUSED,
     SAMPLES,
     SENT,
@@ -45,6 +47,7 @@ from lambdanb.client.connection import ANSWER_BYTES
 from lambdanb.client.start import connect
 from lambdanb.model.wire import MessageReader, Request
 
+STOP, CHANGE = b"stop\n", b"change\n"
 STOPPING_S = 1.0
 """How long the answers under way are waited for after an interrupt."""
 _LEAD_S = 0.05
@@ -73,7 +76,7 @@ class Loader:
 
     def run(self, seconds: float, answers_s: float) -> int | None:
         """Send everything, wait at most `answers_s` for the last answers; how it ended, or None with the notebook."""
-        table, last = self._table, self._table.requests
+        table, last = self._table, int(self._table.head[PLANNED])
         use = MachineUse(_peer_pid(self._socket))
         sample_every_s = max(_SAMPLE_S, (seconds + answers_s) / SAMPLES)
         self._start_s = time.monotonic() + _LEAD_S
@@ -101,11 +104,16 @@ class Loader:
             # select, as it alone takes microseconds in every Python.
             readable, writable, _ = select.select(watched, watched[:1] if self._unsent else [], [], wait_s)
             if _STDIN in readable:
-                if not os.read(_STDIN, 64):
+                told = os.read(_STDIN, 64)
+                if not told:
                     return None
-                last, ending = self._next, INTERRUPTED
-                give_up_s = now_s + STOPPING_S
-                table.head[STOPPED_S] = now_s
+                if STOP in told:
+                    last, ending = self._next, INTERRUPTED
+                    give_up_s = now_s + STOPPING_S
+                    table.head[STOPPED_S] = now_s
+                elif ending != INTERRUPTED:
+                    table.take_change(self._next)
+                    last, give_up_s = int(table.head[PLANNED]), math.inf
             if writable and not self._write():
                 return EXECUTOR_LOST
             if self._socket in readable and not self._receive():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lambdanb.client.connection import Answer, Executor
 from lambdanb.client.invocation import Invocation
@@ -52,6 +52,9 @@ class Function:
     Call it with an event to get what its handler returns. Nothing is kept here but the name: two notebooks that hold
     the same function see the same thing.
     """
+
+    _dashboard: ClassVar[Callable[..., Any] | None] = None
+    """What shows a dashboard: the notebook's extension puts it here."""
 
     def __init__(self, name: str, qualifier: str | None = None, executor: Executor | None = None) -> None:
         self.name = name
@@ -166,6 +169,19 @@ class Function:
         from lambdanb.simulator.profile import Profile
 
         return Profile.from_records(self.records(since))
+
+    def dashboard(self, stream: Any = None, *, seconds: float = 60.0, event: Any = None) -> Any:
+        """Drive it by a stream and see what comes of it while it runs: real requests, or a forecast from its records.
+
+        stream   your own, such as `Poisson(20)`; else one of those that the dashboard offers
+        seconds  how long a run is, at first
+        event    what each request carries, as in `lambdanb.load`
+
+        Raises RuntimeError outside of a notebook with `%load_ext lambdanb`.
+        """
+        if Function._dashboard is None:
+            raise RuntimeError("A dashboard is shown by a notebook: run %load_ext lambdanb in it first.")
+        return Function._dashboard(self, stream, seconds=seconds, event=event)
 
     def logs(self, n: int = 100, request_id: str | None = None) -> list[str]:
         """The last `n` lines of the function's log, or of one invocation's."""

@@ -153,6 +153,10 @@ def _alias(options: Options) -> Function:
     return _function(options).alias(options["alias"], options["version"], dict(options.get("weights", ())))
 
 
+def _dashboard(options: Options) -> Any:
+    return _function(options).dashboard()
+
+
 def _rules(options: Options) -> Table:
     name = options.get("rules")
     if name is not None and name not in RULES:
@@ -204,6 +208,9 @@ def _commands() -> dict[str, Command]:
         "configure": Command(configure, _configure),
         "publish": Command(publish, _publish),
         "alias": Command(alias, _alias),
+        "dashboard": Command(
+            _parser("dashboard", "Drive a function by a stream of events, and see what comes of it."), _dashboard
+        ),
         "rules": Command(rules, _rules),
         "help": Command(
             _parser("help", "Show this; with a subcommand, its options.", function=False), lambda options: None
