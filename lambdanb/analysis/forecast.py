@@ -62,7 +62,7 @@ class Forecast:
     def __repr__(self) -> str:
         outcome, runs = self.outcome, len(self.runs)
         p50, p99 = (outcome.latency_ms(percent) for percent in (50, 99))
-        latency = "" if p50 is None or p99 is None else f", p50 {p50:,.3g} ms, p99 {p99:,.3g} ms"
+        latency = "" if p50 is None or p99 is None else f", p50 {_short(p50)} ms, p99 {_short(p99)} ms"
         times = "" if runs == 1 else f", the first of {runs} runs"
         return (
             f"<Forecast, simulated: {outcome.count('arrivals'):,} invocations in {outcome.seconds:g} s{latency}, "
@@ -76,6 +76,11 @@ class Forecast:
     def cost(self, *, free_tier: bool = False) -> Bill:
         """The bill of the first run, exact, as if it were all of its month: `.cents()` rounds as AWS does."""
         return monthly_cost(self.runs[0].usages, self.rules, free_tier=free_tier)
+
+
+def _short(value: float) -> str:
+    """Three digits, never as a power: 5,340."""
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def _band(values: Floats) -> tuple[float, float, float, float]:

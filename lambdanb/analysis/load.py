@@ -21,6 +21,8 @@ from lambdanb.client.progress import Progress
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MOST_REQUESTS = 10_000_000
+"""Their table takes 125 bytes each, and no machine sends a hundredth of these in a minute."""
 _LOOK_S = 0.2
 
 
@@ -70,7 +72,15 @@ def times_of(stream: ArrivalStream, seconds: float, seed: int) -> NDArray[Any]:
     """The stream's times. Raises ValueError for times out of order or out of range."""
     import numpy as np
 
-    chunks = list(stream.chunks(seed, seconds))
+    chunks, count = [], 0
+    for chunk in stream.chunks(seed, seconds):
+        chunks.append(chunk)
+        count += len(chunk)
+        if count > MOST_REQUESTS:
+            raise ValueError(
+                f"{stream!r:.80} has more than {MOST_REQUESTS:,} requests in {seconds:g} s, the most that one load "
+                "test sends: give fewer seconds or a lower rate, or forecast it by simulate"
+            )
     times = np.concatenate(chunks).astype(float) if chunks else np.empty(0)
     if len(times) and not (times[0] >= 0 and times[-1] < seconds and (np.diff(times) >= 0).all()):
         raise ValueError(

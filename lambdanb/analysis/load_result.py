@@ -129,7 +129,7 @@ class LoadResult:
         for percent in (50.0, 99.0):
             latency_ms = self.outcome.latency_ms(percent)
             if latency_ms is not None:
-                told.append(f"p{percent:g} {latency_ms:.3g} ms")
+                told.append(f"p{percent:g} {float(f'{latency_ms:.3g}'):,g} ms")
         told.append(f"${self.cost():.3g}")
         return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *self.notes])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from datetime import datetime, timedelta
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.connection import Executor
 from lambdanb.client.counts import check_count
+from lambdanb.model.numbers import is_number
 from lambdanb.model.records import COLUMNS
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def milliseconds(since: Any) -> float | None:
         return since.timestamp() * 1000
     if isinstance(since, timedelta):
         since = since.total_seconds()
-    if type(since) is not bool and isinstance(since, Real) and math.isfinite(since):
-        return (time.time() - float(since)) * 1000
-    raise ValueError(f"since is {since!r}: give seconds back from now, a datetime.timedelta, or a datetime.datetime")
+    if not is_number(since) or not 0 <= since < math.inf:
+        raise ValueError(
+            f"since is {since!r:.80}: it must be a datetime, or a time back from now: a timedelta or seconds from 0"
+        )
+    return (time.time() - float(since)) * 1000

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdanb.model.numbers import is_number
+from lambdanb.model.rules import TODAY
 from lambdanb.simulator.laws import Law, law
+
+ARCHITECTURES = ("x86_64", "arm64")
 
 LawLike = Law | float | Mapping[str, Any]
 """A law, a fixed number of seconds, or a dict such as {"law": "exponential", "mean_s": 600}."""
@@ -53,10 +57,21 @@ class Simulated:
             raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
         if self.snap_start and self.restore is None:
             raise ValueError(f"{self._what('restore')} is not given: SnapStart restores a snapshot instead of init")
-        if not 0 <= self.error_share <= 1:
+        if not (is_number(self.error_share) and 0 <= self.error_share <= 1):
             raise ValueError(f"{self._what('error_share')} is {self.error_share!r}: it must be from 0 to 1")
-        if not self.timeout_s > 0:
-            raise ValueError(f"{self._what('timeout_s')} is {self.timeout_s!r}: it must be more than 0")
+        longest_s = TODAY.timeout_s.maximum
+        if not (is_number(self.timeout_s) and 0 < self.timeout_s <= longest_s):
+            raise ValueError(
+                f"{self._what('timeout_s')} is {self.timeout_s!r}: it must be more than 0, and at most {longest_s} s"
+            )
+        for attribute, limit in (("memory_mb", TODAY.memory_mb), ("tmp_mb", TODAY.tmp_mb)):
+            value = getattr(self, attribute)
+            if value not in limit:
+                raise ValueError(f"{self._what(attribute)} is {value!r}: it must be a whole number, {limit.range}")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"{self._what('architecture')} is {self.architecture!r}: it must be one of {', '.join(ARCHITECTURES)}"
+            )
         for attribute in ("reserved", "provisioned"):
             value = getattr(self, attribute)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lambdanb.model.rules import TODAY
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Sample
 from lambdanb.simulator.named_laws import law_samples_ms
@@ -130,6 +131,10 @@ class Profile:
             "init": Sample(size.init_ms / 1e3) if len(size.init_ms) else None,
             "error_share": size.error_share,
         }
+        unknown = different.keys() - {each.name for each in fields(Simulated)}
+        if unknown:
+            known = ", ".join(each.name for each in fields(Simulated))
+            raise TypeError(f"{self.name}: no setting {', '.join(sorted(unknown))}; there are {known}")
         return Simulated(**(settings | different))
 
     def _sample(self, generator: np.random.Generator, n: int, size: MemorySize, samples: Floats) -> Floats:
@@ -155,6 +160,8 @@ class Profile:
 
         ValueError if there are none, none that ran, those of several functions, or numbers that can't be.
         """
+        if not hasattr(frame, "columns"):
+            raise ValueError(f"records are the DataFrame of Function.records(), not a {type(frame).__name__}")
         missing = [name for name in _COLUMNS if name not in frame.columns]
         if missing:
             raise ValueError(f"the frame has no columns {', '.join(missing)}: it must be one of Function.records()")
@@ -229,8 +236,11 @@ class Profile:
     ) -> Profile:
         """A function that nobody has measured: durations and init times by laws, as `named_laws` has them.
 
-        Profile.of_law(warm={"law": "lognormal", "median_ms": 20, "p99_ms": 90}, init=300). Nothing fails.
+        Profile.of_law(warm={"law": "lognormal", "median_ms": 20, "p99_ms": 90}, init=300). Nothing fails. ValueError
+        for a law or a memory size that can't be.
         """
+        if memory_mb not in TODAY.memory_mb:
+            raise ValueError(f"{name}: memory_mb is {memory_mb!r}: it must be a whole number, {TODAY.memory_mb.range}")
         warm_ms, init_ms = law_samples_ms("warm", warm), law_samples_ms("init", init)
         return cls(name, memory_mb, {memory_mb: MemorySize(memory_mb, warm_ms, warm_ms, init_ms)})
 

@@ -10,7 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from plain_runs import forecast, result
 
+from lambdanb.analysis.simulate import simulate
 from lambdanb.analysis.tuning import Tried, Tuning
+from lambdanb.simulator.function_model import Simulated
+from lambdanb.streams import Poisson
 
 
 def legend(figure: Figure) -> list[str]:
@@ -72,3 +75,18 @@ def test_tuning_names_the_sizes_that_it_leaves_out() -> None:
     figure = tuning(at_128="Runtime.ExitError: killed").plot()
     assert figure.get_supxlabel() == "Left out, as not all went well there: 128 MB: Runtime.ExitError: killed"
     assert math.isclose(min(figure.axes[0].lines[0].get_xdata()), 512)  # type: ignore[arg-type]
+
+
+def test_times_that_hardly_differ_look_so() -> None:
+    flat = Tuning(
+        "ask", [1.0], [Tried(size, 0, 0.0, False, None, 50.0 + size / 1e5, None, 40, 2e-7) for size in (128, 1024) * 3],
+        interrupted=False,
+    )  # fmt: skip
+    low, high = flat.plot().axes[0].get_ylim()
+    assert high / low > 1.5
+
+
+def test_a_long_latency_is_no_power_of_ten() -> None:
+    slow = simulate(Simulated(warm=5.34), Poisson(1), seconds=60)
+    assert "p50 5,3" in slow.plot().legends[0].get_texts()[0].get_text()
+    assert "p50 5,3" in repr(slow)

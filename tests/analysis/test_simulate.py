@@ -311,7 +311,7 @@ def test_a_model_that_cannot_be_is_told(make: Any, told: str) -> None:
         ({"functions": [Simulated(warm=1.0)] * 2}, "1 streams for 2 functions"),
         ({"seconds": -1}, "seconds is -1"),
         ({"reuse": "oldest"}, "reuse is 'oldest': it must be one of most-recently-used, newest-created"),
-        ({"windows": 0}, "windows is 0: it must be from 1 to 10,000"),
+        ({"windows": 0}, "windows is 0: it must be a whole number from 1 to 10,000"),
         ({"runs": 0}, "runs is 0"),
         ({"threads": 0}, "threads is 0"),
         ({"seed": -1}, "seed is -1"),

@@ -14,6 +14,7 @@ from lambdanb.analysis.figures.inputs import Floats, columns_of_numbers, need_co
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_LEAST_SPAN = 1.6
 COLUMNS = ("memory_mb", "p50_ms", "p95_ms", "p99_ms", "cost_per_million")
 
 
@@ -52,6 +53,9 @@ def memory_and_cost(sizes: DataFrame, *, measured: bool, axes: Sequence[Axes] | 
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(style.grouped))
     time.set_yscale("log")
+    # Times that hardly differ are to look as if they hardly did.
+    fastest, slowest = time.get_ylim()
+    time.set_ylim(min(fastest, slowest / _LEAST_SPAN), max(slowest, fastest * _LEAST_SPAN))
     style.log_ticks(time, "y")
     style.label_ends(time, ends)
     time.set(xlabel="memory (MB)", ylabel="time (ms)")

@@ -142,5 +142,5 @@ def _told(outcome: Outcome) -> str:
     for percent in (50, 99):
         latency_ms = figures[f"latency_p{percent}_ms"]
         if latency_ms is not None:
-            parts.append(f"p{percent} {latency_ms:,.3g} ms")
+            parts.append(f"p{percent} {style.grouped(float(f'{latency_ms:.3g}'))} ms")
     return ", ".join([*parts, style.dollars(outcome.cost)])

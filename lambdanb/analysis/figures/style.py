@@ -188,7 +188,9 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
 
 
 def grouped(value: float, _position: int | None = None) -> str:
-    """1234567.0 as 1,234,567, and 0.25 as it is."""
+    """1234567.0 as 1,234,567, 0.25 as it is, and 1e-05 as 0.00001."""
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.10f}".rstrip("0")
     return f"{value:,.10g}"
 
 
