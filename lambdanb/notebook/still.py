@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 LIVES = "lambdanb-lives"
 """The class of a widget that has a still."""
-# Without :has (browsers before 2023) the picture is seen below the widget: no harm.
-STYLE = f"<style>.jp-OutputArea-child:has(.{LIVES}) + .jp-OutputArea-child {{ display: none; }}</style>"
+# A widget whose kernel has gone gives way to its picture. Without :has (browsers before 2023) both are seen: no harm.
+STYLE = f"""<style>
+.{LIVES}.jupyter-widgets-disconnected {{ display: none; }}
+.jp-OutputArea-child:has(.{LIVES}:not(.jupyter-widgets-disconnected)) + .jp-OutputArea-child {{ display: none; }}
+</style>"""
 _DPI = 90
 
 
