@@ -34,15 +34,16 @@ class ChartBuildHook(BuildHookInterface):
         try:
             run("build")
         except (OSError, subprocess.SubprocessError) as error:
-            self.app.display_warning(f"lambdanb goes without its live chart, which npm builds: {error}")
+            has = "with an older live chart" if BUILT[0].is_file() else "without its live chart"
+            self.app.display_warning(f"lambdanb goes {has}, as npm can't build it: {error}")
 
 
 def is_built() -> bool:
     """Whether the chart is there, and no source is newer."""
     if not all(built.is_file() for built in BUILT):
         return False
-    sources = [*SOURCES.glob("*.json"), *SOURCES.glob("src/**/*")]
-    newest = max((source.stat().st_mtime for source in sources), default=0.0)
+    sources = [*SOURCES.glob("*.json"), *SOURCES.glob("src/**/*.*")]
+    newest = max((source.stat().st_mtime for source in sources if source.is_file()), default=0.0)
     return newest <= min(built.stat().st_mtime for built in BUILT)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FRAME_S = 0.2
-_MOST_WINDOWS = 2_000
+_LEAST_WINDOWS, _MOST_WINDOWS = 100, 2_000
 _TRAILING = 5
 _SHORTEST_S = 1e-3
 
@@ -56,7 +56,7 @@ class ForecastView:
         self._speed = speed
         self._rules = rules
         self._concurrency = concurrency
-        self._windows = max(min(math.ceil(seconds / (speed * _FRAME_S)), _MOST_WINDOWS), 1)
+        self._windows = min(max(math.ceil(seconds / (speed * _FRAME_S)), _LEAST_WINDOWS), _MOST_WINDOWS)
         self._due_s = due_s
         self._forecast = self._simulated(due_s)
         self._boxes = LevelBoxes()

@@ -39,7 +39,7 @@ class LoaderProcess:
         answers_s: float,
         room: int = 0,
     ) -> None:
-        """`room`: for so many requests in all, should the plan change."""
+        """`room`: for so many requests in all, should the plan change, which it may until `seconds` are over."""
         import numpy as np
 
         requests = max(room, len(due_s))
@@ -60,6 +60,7 @@ class LoaderProcess:
                 "payloads_fd": payloads_fd,
                 "seconds": seconds,
                 "answers_s": answers_s,
+                "stay_s": seconds if room else 0.0,
             }
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "lambdanb.analysis.loader"],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LIVES = "lambdanb-lives"
 """The class of a widget that has a still."""
-# A widget whose kernel has gone isn't shown, its picture is. Without :has (browsers before 2023) both are: no harm.
+# A widget whose kernel has gone gives way to its picture. Without :has (browsers before 2023) both are seen: no harm.
 STYLE = f"""<style>
 .{LIVES}.jupyter-widgets-disconnected {{ display: none; }}
 .jp-OutputArea-child:has(.{LIVES}:not(.jupyter-widgets-disconnected)) + .jp-OutputArea-child {{ display: none; }}

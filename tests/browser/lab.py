@@ -85,7 +85,7 @@ class Notebook:
         nbformat.write(notebook, self.path)
         page.set_default_timeout(1e3 * DEADLINE_S)
         page.on("console", lambda said: self.console.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.console.append(str(error)))
+        page.on("pageerror", lambda error: self.console.append(error.stack or str(error)))
         page.goto(f"{lab.url}/lab/workspaces/{name}/tree/{self.path.name}")
         self.ready()
 

@@ -46,6 +46,7 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
     }
   };
   const build = (): void => {
+    sizes.disconnect();
     panels.forEach(panel => panel.destroy());
     el.setAttribute('aria-label', model.get('label'));
     const theme = themeOf(el);
@@ -54,9 +55,18 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
       const source = { data: () => store.panel(at), newest: () => store.newest(), window: () => model.get('window_s') };
       return spec.draw === 'boxes' ? new Boxes(el, spec, theme, source) : new Lines(el, spec, theme, source);
     });
-    panels.forEach(panel => panel.resize());
+    // A panel's first size is told too, be the page hidden or at work on its theme now.
+    panels.forEach(panel => sizes.observe(panel.node));
     draw();
   };
+  const sizes = new ResizeObserver(() => {
+    // Inside of another widget it is built before the page has it: only now does it see what is behind it.
+    if (JSON.stringify(themeOf(el)) !== built) {
+      build();
+    }
+    panels.forEach(panel => panel.resize());
+    draw();
+  });
 
   model.on('change:panels', build);
   model.on('change:label', build);
@@ -72,18 +82,9 @@ function render({ model, el, signal }: RenderProps<ChartState>): () => void {
     seen = entries.at(-1)?.isIntersecting ?? true;
     draw();
   });
-  const sizes = new ResizeObserver(() => {
-    // Inside of another widget it is built before the page has it: only now does it see what is behind it.
-    if (JSON.stringify(themeOf(el)) !== built) {
-      build();
-    }
-    panels.forEach(panel => panel.resize());
-    draw();
-  });
   document.addEventListener('visibilitychange', draw);
   build();
   looks.observe(el);
-  sizes.observe(el);
   return () => {
     ends.forEach(end => end());
     looks.disconnect();
