@@ -16,7 +16,7 @@ from lambdanb.model.rules import Rules
 from lambdanb.simulator.bill import kept, usages
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.run import Replication
-from lambdanb.simulator.state import ENDED, FIRST_BUCKET
+from lambdanb.simulator.state import ENDED, FIRST_BUCKET, LIFETIME_S
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -58,7 +58,7 @@ def run_of(replication: Replication, models: Sequence[Simulated], rules: Rules) 
         functions=_by_function(replication, models),
         usages=its_usages,
         ended=ended,
-        life_span_s=float(replication.account.lifetime_s[0]) / ended if ended else math.nan,
+        life_span_s=float(replication.account.floats[LIFETIME_S]) / ended if ended else math.nan,
     )
 
 
@@ -68,21 +68,22 @@ def _outcome(replication: Replication, models: Sequence[Simulated], rules: Rules
     windows, settings = replication.windows, replication.settings
     count = len(windows.counts)
     columns: dict[str, Any] = {name: windows.counts[:, place] for place, name in enumerate(COUNTS)}
-    # What changed in a window (`kernel.step`), and what had changed before it.
+    # What changed in a window (`counting.step`), and what had changed before it.
     before = np.vstack([np.zeros((1, len(MEANS))), np.cumsum(windows.steps, axis=0)[:-1]])
     means = windows.partial / settings.window_s + before
     means[:, MEANS.index("environments")] += sum(each.provisioned for each in models)
     columns.update({name: means[:, place] for place, name in enumerate(MEANS)})
     standing = [usage for each in models for usage in kept(each, rules, settings.seconds)]
     columns["cost"] = windows.dollars + float(monthly_cost(standing, rules, free_tier=False).total) / count
+    latency = windows.latency.sum(axis=0)
     latency_by_window = [_counter(each) for each in windows.latency]
     return Outcome(
         measured=False,
         seconds=settings.seconds,
         windows=DataFrame(columns, index=Index(np.arange(count) * settings.window_s, name="start_s")),
-        latency=_counter(windows.latency.sum(axis=0)),
+        latency=_counter(latency),
         latency_by_window=latency_by_window,
-        duration=_counter(windows.duration),
+        duration=_counter(latency + windows.run_moved),
         billed_ms=int(replication.functions.billed_ms.sum()),
         cost=float(monthly_cost(its_usages, rules, free_tier=False).total),
     )

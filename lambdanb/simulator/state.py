@@ -31,7 +31,13 @@ BUCKETS = bucket(LONGEST_MS) - FIRST_BUCKET + 1
 """Buckets of `model.histogram` in the dense arrays: all up to a day, in the last of which is also what is longer."""
 
 # Places in Account.integers
-FREE, BUSY, UNRESERVED_TAKEN, RING_AT, ENDED = range(5)
+FREE, BUSY, UNRESERVED_TAKEN, WORD_AT, ENDED = range(5)
+
+# Places in Account.floats
+LIFETIME_S, QUIET_UNTIL_S = range(2)
+
+# Bits of an outcome; 0: it was throttled.
+RAN, COLD_START, FAILED, TIMED_OUT, ON_PROVISIONED = 1, 2, 4, 8, 16
 
 # Columns of Windows.counts: Outcome's COUNTS in their order.
 ARRIVALS, WARM, COLD, THROTTLED, ERRORS = range(5)
@@ -84,8 +90,16 @@ class Functions(NamedTuple):
     """What a cold start costs by itself: the restore of a snapshot."""
 
 
+class Outcomes(NamedTuple):
+    """What became of each invocation of a chunk, from the kernel to `counting`."""
+
+    outcome: NDArray[np.uint8]
+    whole_s: Floats
+    """From its arrival to its end. Of one that was throttled it means nothing."""
+
+
 class Windows(NamedTuple):
-    """Windows of time, all as wide. `steps` and `partial` are how means are kept: see `kernel.step`."""
+    """Windows of time, all as wide. `steps` and `partial` are how means are kept: see `counting.step`."""
 
     counts: Integers
     partial: Floats
@@ -93,16 +107,17 @@ class Windows(NamedTuple):
     dollars: Floats
     latency: Integers
     """Windows x BUCKETS."""
-    duration: Integers
-    """BUCKETS, of the whole time."""
+    run_moved: Integers
+    """BUCKETS, of the whole time: what to add to the sum of `latency` to get the histogram of the durations, without
+    init."""
 
 
 class Account(NamedTuple):
     """What is one for all functions."""
 
     integers: Integers
-    lifetime_s: Floats
-    """One number: the sum of the life spans of the environments that ended."""
+    floats: Floats
+    """The sum of the life spans of the environments that ended; until when no departure is due."""
 
 
 class Settings(NamedTuple):
@@ -123,10 +138,13 @@ class Settings(NamedTuple):
 
 
 class Ring(NamedTuple):
-    """A calendar of departures: bucket `int(time * buckets_per_s)`, modulo its power-of-two length."""
+    """Departures by time: see `ring`."""
 
     head: Places
-    buckets_per_s: float
+    """One entry per slot, -1 for an empty one."""
+    bits: Integers
+    """One bit per slot, BITS_PER_WORD of them in each entry."""
+    slots_per_s: float
 
 
 def environments(places: int, account: Account) -> Environments:
@@ -207,7 +225,7 @@ def windows(count: int) -> Windows:
         steps=np.zeros((count, 3), np.int64),
         dollars=np.zeros(count),
         latency=np.zeros((count, BUCKETS), np.int64),
-        duration=np.zeros(BUCKETS, np.int64),
+        run_moved=np.zeros(BUCKETS, np.int64),
     )
 
 
