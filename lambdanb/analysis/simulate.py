@@ -47,7 +47,9 @@ def simulate(
     threads: int | None = None,
     compiled: bool = True,
 ) -> Forecast:
-    """Forecast what synchronous invocations would come to.
+    """Forecast what invocations would come to: synchronous ones, or, for a function with `Simulated(event=...)`, events.
+
+    Attempts at an event each count as an invocation in the outcome; what became of the events is in `runs[...].queues`.
 
     functions    a function, or several that share the account: profiles, or models of one's own
     stream       when it is invoked; of several functions one stream each, in their order

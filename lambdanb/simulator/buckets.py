@@ -38,9 +38,9 @@ def _edge_s(bucket: int) -> float:
     return float(np.int64(high).view(np.float64))
 
 
-_EDGES_S = np.array([0.0, *(_edge_s(bucket) for bucket in range(1, BUCKETS)), math.inf])
-_FIRST_CELL = int(_EDGES_S[1:2].view(np.int64)[0] >> _SHIFT)
-_LAST_CELL = int(_EDGES_S[-2:-1].view(np.int64)[0] >> _SHIFT) + 1
+EDGES_S = np.array([0.0, *(_edge_s(bucket) for bucket in range(1, BUCKETS)), math.inf])
+_FIRST_CELL = int(EDGES_S[1:2].view(np.int64)[0] >> _SHIFT)
+_LAST_CELL = int(EDGES_S[-2:-1].view(np.int64)[0] >> _SHIFT) + 1
 _CELLS_S = (np.arange(_FIRST_CELL, _LAST_CELL + 1) << _SHIFT).view(np.float64)
 _BUCKET_OF_CELL = np.array([_of(float(start_s)) for start_s in _CELLS_S], np.int32)
 
@@ -53,4 +53,4 @@ def bucket(seconds: float, bits: int) -> int:
     """
     cell = min(max((bits >> _SHIFT) - _FIRST_CELL, 0), _LAST_CELL - _FIRST_CELL)
     found = int(_BUCKET_OF_CELL[cell])
-    return found + 1 if seconds >= _EDGES_S[found + 1] else found
+    return found + 1 if seconds >= EDGES_S[found + 1] else found

@@ -13,6 +13,27 @@ LawLike = Law | float | Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventInvocations:
+    """A function is invoked by events, asynchronously, with AWS's limits and defaults.
+
+    maximum_retry_attempts   0 to 2: how often an event whose function fails is retried, after 1 and after 2 minutes
+    maximum_event_age_s      60 to 21,600: an event isn't tried again when it is older
+
+    A throttled event is tried again after 1 s, 2 s, 4 s, at most 5 minutes, as long as it isn't too old.
+    """
+
+    maximum_retry_attempts: int = 2
+    maximum_event_age_s: float = 21_600
+
+    def __post_init__(self) -> None:
+        retries, age_s = self.maximum_retry_attempts, self.maximum_event_age_s
+        if retries not in (0, 1, 2):
+            raise ValueError(f"maximum_retry_attempts is {retries!r}: it must be 0, 1 or 2")
+        if not 60 <= age_s <= 21_600:
+            raise ValueError(f"maximum_event_age_s is {age_s!r}: it must be from 60 to 21,600")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulated:
     """A function, as the simulator takes it. A profile of a real one gives this by `profile.simulated()`.
 
@@ -25,6 +46,7 @@ class Simulated:
                    environment draws anew whenever it falls idle
     reserved       concurrency of its own; None: it shares the account's unreserved
     provisioned    environments that are kept initialised, which no keep-alive ends
+    event          it is invoked by events, which wait in a queue and are retried; None: synchronously
 
     A handler that runs for `timeout_s` is ended by its timeout, and its environment with it.
     """
@@ -39,6 +61,7 @@ class Simulated:
     keep_alive_s: LawLike = 600.0
     reserved: int | None = None
     provisioned: int = 0
+    event: EventInvocations | None = None
     snap_start: bool = False
     timeout_s: float = 900.0
     tmp_mb: int = 512

@@ -26,6 +26,7 @@ from lambdanb.simulator.counting import step
 from lambdanb.simulator.laws import Floats
 from lambdanb.simulator.ring import BITS_PER_WORD, WORD_MASK, WORD_SHIFT, slot_of
 from lambdanb.simulator.state import (
+    BACKOFF_S,
     BUSY,
     COLD_START,
     ENDED,
@@ -70,6 +71,7 @@ def simulate_chunk(
     failed: Any,
     keep_s: Any,
     several: Any,
+    by_event: Any,
     start: int,
     outcomes: Outcomes,
     environments: Environments,
@@ -87,6 +89,8 @@ def simulate_chunk(
     failed      whether the function fails it; None: none does
     keep_s      how long its environment is kept after it; None: as `functions.keep_alive_s` says
     several     None: there is one function, and it has no concurrency of its own, reserved or provisioned
+    by_event    which functions are invoked by events; None: none. When one was throttled, it returns before BACKOFF_S
+                are over, after which it may be tried again
 
     Numba compiles these anew for None, without what is then not needed.
     """
@@ -120,9 +124,13 @@ def simulate_chunk(
 
     free, busy, taken, word_at = integers[FREE], integers[BUSY], integers[UNRESERVED_TAKEN], integers[WORD_AT]
     quiet_until_s = floats[QUIET_UNTIL_S]
+    stop_s = np.inf
     at = start
     while at < len(arrival_s):
         now_s = arrival_s[at]
+
+        if by_event is not None and now_s >= stop_s:
+            break
 
         # Release what is over.
         if now_s >= quiet_until_s:
@@ -223,6 +231,8 @@ def simulate_chunk(
                 )
         if not admitted:
             outcome[at] = 0
+            if by_event is not None and by_event[f]:
+                stop_s = min(stop_s, now_s + BACKOFF_S)
             at += 1
             continue
 

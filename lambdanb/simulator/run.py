@@ -10,6 +10,7 @@ import numpy as np
 from lambdanb.model.rules import Rules
 from lambdanb.simulator import counting, kernel, ring, state
 from lambdanb.simulator.bill import rates
+from lambdanb.simulator.event_queue import Queues
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Fixed, Floats, Law
 from lambdanb.simulator.state import (
@@ -75,6 +76,8 @@ class Replication:
         self._error_share = np.array([each.error_share for each in models])
         alone = len(models) == 1 and models[0].reserved is None and not models[0].provisioned
         self._several = None if alone else True
+        self.queues = Queues(models) if any(each.event for each in models) else None
+        self._by_event = None if self.queues is None else self.queues.invoked
         self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
         choose: Callable[[Any], Any] = (lambda function: function) if compiled else uncompiled
         self._simulate_chunk = choose(kernel.simulate_chunk)
@@ -85,9 +88,12 @@ class Replication:
 
     def run(self, arrivals: Iterator[tuple[Floats, Places]]) -> None:
         """Simulate all arrivals, then what is over by the end of the run."""
-        for arrival_s, function in arrivals:
-            if len(arrival_s):
-                self._chunk(arrival_s, function)
+        if self.queues is not None:
+            self.queues.run(arrivals, self.settings.seconds, self._chunk)
+        else:
+            for arrival_s, function in arrivals:
+                if len(arrival_s):
+                    self._chunk(arrival_s, function)
         if self._ring is not None:
             self._count_ended(self.environments, self._ring, self.functions, self.windows, self.account, self.settings)
 
@@ -95,7 +101,8 @@ class Replication:
         self._run_s, self._whole_s, self._outcome = np.empty(count), np.empty(count), np.empty(count, np.uint8)
         self._keep_s = np.empty(count if self._draws_keep_alive else 0)
 
-    def _chunk(self, arrival_s: Floats, function: Places) -> None:
+    def _chunk(self, arrival_s: Floats, function: Places) -> tuple[int, Outcomes]:
+        """Simulate and count arrivals: all, unless an event was throttled. How many, and what became of them."""
         count = len(arrival_s)
         if len(self._run_s) < count:
             self._buffers(count)
@@ -118,6 +125,7 @@ class Replication:
                 failed,
                 keep_s,
                 self._several,
+                self._by_event,
                 done,
                 outcomes,
                 self.environments,
@@ -130,17 +138,22 @@ class Replication:
             if done == count:
                 break
             f = function[done]
-            if self.functions.start_at[f] >= self.functions.start_s.shape[1]:
+            wants_draws = self.functions.start_at[f] >= self.functions.start_s.shape[1]
+            wants_places = self.account.integers[FREE] < 0
+            if wants_draws:
                 self._start[f].draw(self._starts, self.functions.start_s[f])
                 self.functions.start_at[f] = 0
-            if self.account.integers[FREE] < 0:
+            if wants_places:
                 self.environments = state.with_more_places(self.environments, self.account)
-        self._now_s = float(arrival_s[-1])
+            if not wants_draws and not wants_places:
+                break
+        outcomes = Outcomes(outcomes.outcome[:done], outcomes.whole_s[:done])
+        self._now_s = float(arrival_s[done - 1])
         self._count_chunk(
-            arrival_s,
-            function,
-            run_s,
-            run_s.view(np.int64),
+            arrival_s[:done],
+            function[:done],
+            run_s[:done],
+            run_s[:done].view(np.int64),
             outcomes.whole_s.view(np.int64),
             outcomes,
             self._several,
@@ -148,6 +161,7 @@ class Replication:
             self.windows,
             self.settings,
         )
+        return done, outcomes
 
     def _set_ring(self, rate: float | None) -> None:
         """A ring for a rate of arrivals (None: whatever it is now), with slots for all departures that there can be."""

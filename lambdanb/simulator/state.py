@@ -26,6 +26,8 @@ Integers = NDArray[np.int64]
 Places = NDArray[np.int32]
 
 FIRST_BUCKET = bucket(0.0)
+BACKOFF_S = 1.0
+"""After which a throttled event is tried again the first time."""
 LONGEST_MS = 86_400_000.0
 BUCKETS = bucket(LONGEST_MS) - FIRST_BUCKET + 1
 """Buckets of `model.histogram` in the dense arrays: all up to a day, in the last of which is also what is longer."""
