@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lambdanb.simulator.laws import Law, law
+from lambdanb.simulator.policies import Decision, OwnPolicy, Policy
 
 LawLike = Law | float | Mapping[str, Any]
 """A law, a fixed number of seconds, or a dict such as {"law": "exponential", "mean_s": 600}."""
@@ -44,6 +45,8 @@ class Simulated:
     error_share    share of invocations that the function fails
     keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
                    environment draws anew whenever it falls idle
+    keep_alive     instead: a policy that learns (`simulator.policies`), such as `HybridHistogram`, or a Python function
+                   of the idle times so far, in seconds. The kernel then runs uncompiled, some 100 times slower
     reserved       concurrency of its own; None: it shares the account's unreserved
     provisioned    environments that are kept initialised, which no keep-alive ends
     event          it is invoked by events, which wait in a queue and are retried; None: synchronously
@@ -59,6 +62,7 @@ class Simulated:
     cold: LawLike | None = None
     error_share: float = 0.0
     keep_alive_s: LawLike = 600.0
+    keep_alive: type[Policy] | Decision | None = None
     reserved: int | None = None
     provisioned: int = 0
     event: EventInvocations | None = None
@@ -72,6 +76,11 @@ class Simulated:
             value = getattr(self, attribute)
             if value is not None:
                 law(value, self._what(attribute))
+        if self.keep_alive is not None and not callable(self.keep_alive):
+            raise ValueError(
+                f"{self._what('keep_alive')} is {self.keep_alive!r}: it must be a policy's class or a function of the "
+                "idle times; a number of seconds or a law is given as keep_alive_s"
+            )
         if self.cold is not None and (self.init is not None or self.restore is not None):
             raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
         if self.snap_start and self.restore is None:
@@ -104,6 +113,14 @@ class Simulated:
     def keep_alive_law(self) -> Law:
         """What the keep-alive is drawn from; `Fixed` for a number."""
         return law(self.keep_alive_s, self._what("keep_alive_s"))
+
+    def new_policy(self) -> Policy | None:
+        """A keep-alive policy that knows nothing yet, if it has any."""
+        if self.keep_alive is None:
+            return None
+        if isinstance(self.keep_alive, type):
+            return cast(Policy, self.keep_alive())
+        return OwnPolicy(self.keep_alive)
 
     def _what(self, attribute: str) -> str:
         return f"{self.name}: {attribute}"

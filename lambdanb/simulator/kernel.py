@@ -72,6 +72,7 @@ def simulate_chunk(
     keep_s: Any,
     several: Any,
     by_event: Any,
+    keeping: Any,
     start: int,
     outcomes: Outcomes,
     environments: Environments,
@@ -91,6 +92,7 @@ def simulate_chunk(
     several     None: there is one function, and it has no concurrency of its own, reserved or provisioned
     by_event    which functions are invoked by events; None: none. When one was throttled, it returns before BACKOFF_S
                 are over, after which it may be tried again
+    keeping     the policies that keep environments (`keeping.Keeping`; uncompiled only); None: none does
 
     Numba compiles these anew for None, without what is then not needed.
     """
@@ -173,6 +175,8 @@ def simulate_chunk(
                             newest_idle[group] = e
                         else:
                             link[newer] = e
+                        if keeping is not None:
+                            keeping.fall_idle(e)
                         e = following
                     head[slot] = e
                     if e < 0:
@@ -214,16 +218,21 @@ def simulate_chunk(
         if admitted:
             if several is not None and newest_idle[group + 1] >= 0:
                 group += 1
-            e = newest_idle[group]
-            while e >= 0 and expiry_s[e] <= now_s:
-                following = link[e]
-                step(partial, steps, ENVIRONMENTS, expiry_s[e], -1, window_s, seconds)
-                floats[LIFETIME_S] += expiry_s[e] - created_s[e]
-                integers[ENDED] += 1
-                link[e] = free
-                free = e
-                e = following
-            newest_idle[group] = e
+            if keeping is not None and not group & 1:
+                integers[FREE] = free
+                e = keeping.take(f, now_s)
+                free = integers[FREE]
+            else:
+                e = newest_idle[group]
+                while e >= 0 and expiry_s[e] <= now_s:
+                    following = link[e]
+                    step(partial, steps, ENVIRONMENTS, expiry_s[e], -1, window_s, seconds)
+                    floats[LIFETIME_S] += expiry_s[e] - created_s[e]
+                    integers[ENDED] += 1
+                    link[e] = free
+                    free = e
+                    e = following
+                newest_idle[group] = e
             cold = e < 0
             if cold and limits_growth:
                 admitted = take_token(

@@ -12,6 +12,7 @@ from lambdanb.simulator import counting, kernel, ring, state
 from lambdanb.simulator.bill import rates
 from lambdanb.simulator.event_queue import Queues
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.keeping import Keeping
 from lambdanb.simulator.laws import Fixed, Floats, Law
 from lambdanb.simulator.state import (
     FREE,
@@ -79,6 +80,8 @@ class Replication:
         self.queues = Queues(models) if any(each.event for each in models) else None
         self._by_event = None if self.queues is None else self.queues.invoked
         self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
+        self._keeping = Keeping(models, self) if any(each.keep_alive is not None for each in models) else None
+        compiled = compiled and self._keeping is None
         choose: Callable[[Any], Any] = (lambda function: function) if compiled else uncompiled
         self._simulate_chunk = choose(kernel.simulate_chunk)
         self._count_chunk = choose(counting.count_chunk)
@@ -95,6 +98,8 @@ class Replication:
                 if len(arrival_s):
                     self._chunk(arrival_s, function)
         if self._ring is not None:
+            if self._keeping is not None:
+                self._keeping.finish(self._ring)
             self._count_ended(self.environments, self._ring, self.functions, self.windows, self.account, self.settings)
 
     def _buffers(self, count: int) -> None:
@@ -126,6 +131,7 @@ class Replication:
                 keep_s,
                 self._several,
                 self._by_event,
+                self._keeping,
                 done,
                 outcomes,
                 self.environments,

@@ -20,7 +20,7 @@ from lambdanb.model.histogram import bucket
 from lambdanb.model.rules import Rules
 from lambdanb.simulator.bill import Rates
 from lambdanb.simulator.function_model import Simulated
-from lambdanb.simulator.laws import Fixed, Floats, Law
+from lambdanb.simulator.laws import Fixed, Floats
 
 Integers = NDArray[np.int64]
 Places = NDArray[np.int32]
@@ -56,6 +56,8 @@ class Environments(NamedTuple):
     expiry_s: Floats
     """When it ends if nothing comes after this invocation."""
     created_s: Floats
+    loaded_s: Floats
+    """By a keep-alive policy: from when on it can be reused. Otherwise nothing."""
     group: Places
     link: Places
 
@@ -154,7 +156,14 @@ def environments(places: int, account: Account) -> Environments:
     account.integers[FREE] = 0
     link = np.arange(1, places + 1, dtype=np.int32)
     link[-1] = -1
-    return Environments(np.zeros(places), np.zeros(places), np.zeros(places), np.zeros(places, np.int32), link)
+    return Environments(
+        departure_s=np.zeros(places),
+        expiry_s=np.zeros(places),
+        created_s=np.zeros(places),
+        loaded_s=np.zeros(places),
+        group=np.zeros(places, np.int32),
+        link=link,
+    )
 
 
 def start_provisioned(environments: Environments, functions: Functions, account: Account) -> None:
@@ -193,7 +202,7 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
         in_flight=np.zeros(count, np.int64),
         reserved=reserved,
         provisioned=np.array([each.provisioned for each in models], np.int64),
-        keep_alive_s=np.array([_fixed_s(each.keep_alive_law) for each in models]),
+        keep_alive_s=np.array([_fixed_s(each) for each in models]),
         timeout_s=np.array([float(each.timeout_s) for each in models]),
         cold_is_whole=np.array([each.cold is not None for each in models]),
         start_s=np.zeros((count, draws)),
@@ -214,9 +223,10 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
     )
 
 
-def _fixed_s(keep_alive: Law) -> float:
-    """A fixed keep-alive; of one that is drawn for each idle period the kernel never asks."""
-    return keep_alive.seconds if isinstance(keep_alive, Fixed) else math.nan
+def _fixed_s(model: Simulated) -> float:
+    """A fixed keep-alive. Of one that is drawn for each idle period the kernel never asks; a policy says later."""
+    law = model.keep_alive_law
+    return math.inf if model.keep_alive is not None else law.seconds if isinstance(law, Fixed) else math.nan
 
 
 def windows(count: int) -> Windows:
