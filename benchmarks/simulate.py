@@ -4,9 +4,9 @@
 
 One function, Poisson arrivals, exponential times (1.991 s warm, 2.244 s cold), keep-alive 600 s, 1,000 concurrent
 invocations, at four rates: SimFaaS's published example, and more of it. Ours keeps windows, histograms and the bill;
-SimPy counts cold starts and throttles only. Seconds are those of the processor, so that other processes disturb
-less; of each rate the median of the rounds counts, in which they take turns. It wants at least 100 times SimPy's invocations a second at each rate, and
-that --big invocations in one process (say 1e8) don't make its memory grow.
+SimPy counts cold starts and throttles only. Seconds are those of the processor, so that other processes disturb less;
+of each rate the median of the rounds counts, in which they take turns. It wants at least 100 times SimPy's invocations
+a second at each rate, and that --big invocations in one process (say 1e8) don't make its memory grow.
 """
 
 from __future__ import annotations

@@ -49,18 +49,7 @@ from lambdanb.simulator.state import (
     Settings,
     Windows,
 )
-
-
-@njit(cache=True, nogil=True)
-def take_token(tokens: Floats, updated_s: Floats, which: int, now_s: float, per_s: float, burst: float) -> bool:
-    """Take a token from a bucket that fills continuously and holds at most `burst`; False where there is none."""
-    filled = min(burst, tokens[which] + (now_s - updated_s[which]) * per_s)
-    updated_s[which] = now_s
-    if filled >= 1.0:
-        tokens[which] = filled - 1.0
-        return True
-    tokens[which] = filled
-    return False
+from lambdanb.simulator.tokens import take_token
 
 
 @njit(cache=True, nogil=True)
@@ -301,7 +290,8 @@ def simulate_chunk(
             head[slot] = e
         else:
             link[before] = e
-        run_s[at] = ran_s
+        if cold or timed_out:
+            run_s[at] = ran_s
         whole_s[at] = its_whole_s
         outcome[at] = what
         at += 1
