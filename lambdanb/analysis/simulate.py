@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from lambdanb.analysis.forecast import Forecast
@@ -17,6 +18,7 @@ from lambdanb.model.numbers import is_number, is_whole
 from lambdanb.model.rules import TODAY, Rules
 from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.policies import Decision, Policy
 from lambdanb.simulator.result import Run, run_of
 from lambdanb.simulator.run import Replication
 
@@ -45,10 +47,13 @@ def simulate(
     rules: Rules = TODAY,
     concurrency: int | None = None,
     reuse: str = "most-recently-used",
+    keep_alive: type[Policy] | Decision | None = None,
     threads: int | None = None,
     compiled: bool = True,
 ) -> Forecast:
-    """Forecast what synchronous invocations would come to.
+    """Forecast what invocations would come to: synchronous ones, or events, for a function with `Simulated(event=...)`.
+
+    Attempts at an event each count as an invocation in the outcome; what became of the events is in `runs[...].queues`.
 
     functions    a function, or several that share the account: profiles, or models of one's own
     stream       when it is invoked; of several functions one stream each, in their order
@@ -59,17 +64,21 @@ def simulate(
     rules        limits, billing and prices: `model.rules.TODAY`, `PREVIEW_2014`, or either with numbers replaced
     concurrency  the account's; None: the rules'
     reuse        which idle environment an invocation goes to: "most-recently-used" or "newest-created"
+    keep_alive   a policy for every function, instead of its own keep-alive: see `Simulated.keep_alive`
     threads      replications under way at a time; None: one per processor. They don't change the result
     compiled     False runs the kernel in plain Python, some 100 times slower: the reference
 
     It starts with no environments but provisioned ones, and what is under way at the end counts up to the end.
     Memory is in proportion to environments, windows and functions, not to invocations.
 
-    Raises TypeError for what is no profile, model, stream or rules, and ValueError for what can't be, naming the value
-    and what is allowed.
+    Raises TypeError for what is no profile, model, stream or rules, ValueError for what can't be, naming the value and
+    what is allowed, and `policies.KeepAlivePolicyError` where a policy of one's own raises, with the function's name and
+    the time.
     """
     several = isinstance(functions, Sequence)
     models = [_model(each) for each in (functions if isinstance(functions, Sequence) else [functions])]
+    if keep_alive is not None:
+        models = [replace(each, keep_alive=keep_alive) for each in models]
     streams = list(stream) if isinstance(stream, Sequence) else [stream]
     for each in streams:
         if isinstance(each, type) or not callable(getattr(each, "chunks", None)):

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from lambdanb.model.numbers import is_number
 from lambdanb.model.rules import TODAY
 from lambdanb.simulator.laws import Law, law
+from lambdanb.simulator.policies import Decision, OwnPolicy, Policy
 
 ARCHITECTURES = ("x86_64", "arm64")
 
 LawLike = Law | float | Mapping[str, Any]
 """A law, a fixed number of seconds, or a dict such as {"law": "exponential", "mean_s": 600}."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventInvocations:
+    """A function is invoked by events, asynchronously, with AWS's limits and defaults.
+
+    maximum_retry_attempts   0 to 2: how often an event whose function fails is retried, after 1 and after 2 minutes
+    maximum_event_age_s      60 to 21,600: an event isn't tried again when it is older
+
+    A throttled event is tried again after 1 s, 2 s, 4 s, at most 5 minutes, as long as it isn't too old.
+    """
+
+    maximum_retry_attempts: int = 2
+    maximum_event_age_s: float = 21_600
+
+    def __post_init__(self) -> None:
+        retries, age_s = self.maximum_retry_attempts, self.maximum_event_age_s
+        if retries not in (0, 1, 2):
+            raise ValueError(f"maximum_retry_attempts is {retries!r}: it must be 0, 1 or 2")
+        if not 60 <= age_s <= 21_600:
+            raise ValueError(f"maximum_event_age_s is {age_s!r}: it must be from 60 to 21,600")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +49,11 @@ class Simulated:
     error_share    share of invocations that the function fails
     keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
                    environment draws anew whenever it falls idle
+    keep_alive     instead: a policy that learns (`simulator.policies`), such as `HybridHistogram`, or a Python function
+                   of the idle times so far, in seconds. The kernel then runs uncompiled, some 100 times slower
     reserved       concurrency of its own; None: it shares the account's unreserved
     provisioned    environments that are kept initialised, which no keep-alive ends
+    event          it is invoked by events, which wait in a queue and are retried; None: synchronously
 
     A handler that runs for `timeout_s` is ended by its timeout, and its environment with it.
     """
@@ -41,8 +66,10 @@ class Simulated:
     cold: LawLike | None = None
     error_share: float = 0.0
     keep_alive_s: LawLike = 600.0
+    keep_alive: type[Policy] | Decision | None = None
     reserved: int | None = None
     provisioned: int = 0
+    event: EventInvocations | None = None
     snap_start: bool = False
     timeout_s: float = 900.0
     tmp_mb: int = 512
@@ -53,6 +80,11 @@ class Simulated:
             value = getattr(self, attribute)
             if value is not None:
                 law(value, self._what(attribute))
+        if self.keep_alive is not None and not callable(self.keep_alive):
+            raise ValueError(
+                f"{self._what('keep_alive')} is {self.keep_alive!r}: it must be a policy's class or a function of the "
+                "idle times; a number of seconds or a law is given as keep_alive_s"
+            )
         if self.cold is not None and (self.init is not None or self.restore is not None):
             raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
         if self.snap_start and self.restore is None:
@@ -96,6 +128,14 @@ class Simulated:
     def keep_alive_law(self) -> Law:
         """What the keep-alive is drawn from; `Fixed` for a number."""
         return law(self.keep_alive_s, self._what("keep_alive_s"))
+
+    def new_policy(self) -> Policy | None:
+        """A keep-alive policy that knows nothing yet, if it has any."""
+        if self.keep_alive is None:
+            return None
+        if isinstance(self.keep_alive, type):
+            return cast(Policy, self.keep_alive())
+        return OwnPolicy(self.keep_alive)
 
     def _what(self, attribute: str) -> str:
         return f"{self.name}: {attribute}"
