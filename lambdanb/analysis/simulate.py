@@ -72,8 +72,8 @@ def simulate(
     Memory is in proportion to environments, windows and functions, not to invocations.
 
     Raises TypeError for what is no profile, model, stream or rules, ValueError for what can't be, naming the value and
-    what is allowed, and `policies.KeepAlivePolicyError` where a policy of one's own raises, with the function's name and
-    the time.
+    what is allowed, and `policies.KeepAlivePolicyError` where a policy of one's own raises, with the function's name
+    and the time.
     """
     several = isinstance(functions, Sequence)
     models = [_model(each) for each in (functions if isinstance(functions, Sequence) else [functions])]
