@@ -21,6 +21,9 @@ _SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
 }
 
+NOT_OURS = ("debugger state", "widget model not found", "Canceled future", "disposed")
+"""What JupyterLab says of a kernel that was restarted: of its debugger, its widgets, and what was still asked of it."""
+
 
 class Lab:
     """A server on a free port, with folders of its own under `home`; leave the `with` block and it is gone."""
