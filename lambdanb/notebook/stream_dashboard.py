@@ -75,6 +75,7 @@ class StreamDashboard:
         with self._lock:
             if self._view is not None or self.closed:
                 return
+            self._say("starting")
             try:
                 view = self._begin()
             except (ValueError, TypeError, ServiceError, ExecutorLost) as error:
@@ -84,7 +85,6 @@ class StreamDashboard:
             window_s = min(view.seconds, _SHOWN_S * (1.0 if view.measured else self._speed))
             self.chart.restart(stream_panels.panels(view.measured), window_s=window_s)
             self._set_running(True)
-            self._say("starting")
             self._wake.clear()
             self._thread = threading.Thread(target=self._run, args=(view,), name="lambdanb-dashboard", daemon=True)
             self._thread.start()

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import NOT_OURS, Lab, Notebook
+from lab import DEADLINE_S, NOT_OURS, Lab, Notebook
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+playwright_api.expect.set_options(timeout=1e3 * DEADLINE_S)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
