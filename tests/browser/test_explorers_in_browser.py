@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab import Lab, Notebook
+from lab import Notebook
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
@@ -17,43 +16,6 @@ MAKE = {
     "explore_memory": "import lambdanb\nx = lambdanb.explore_memory()\nx",
     "calculate_cost": "import lambdanb\nx = lambdanb.calculate_cost(requests=3_000_000, duration_ms=1000)\nx",
 }
-# What JupyterLab says: of what a bare server lacks, of a debugger and of widgets whose kernel has been restarted.
-NOT_OURS = ("404", "debugger state", "widget model not found")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("there is no Chromium")
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    home = tmp_path_factory.mktemp("explorers")
-    with Lab(home, {"LAMBDANB_HOME": str(home / "lambdanb")}) as lab:
-        yield lab
-
-
-@pytest.fixture
-def opened(server: Lab, browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook with these cells; its console must have stayed silent."""
-    notebooks: list[Notebook] = []
-
-    def open_notebook(*cells: str) -> Notebook:
-        name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        notebooks.append(Notebook(page, server, name, cells))
-        return notebooks[-1]
-
-    yield open_notebook
-    for notebook in notebooks:
-        notebook.page.close()
-        assert [said for said in notebook.console if not any(other in said for other in NOT_OURS)] == []
 
 
 def explorer(notebook: Notebook) -> Any:
@@ -72,8 +34,8 @@ def press(notebook: Notebook, key: str, place: int = 0) -> None:
 
 
 @pytest.mark.parametrize("name", MAKE)
-def test_a_change_is_seen(opened: Callable[..., Notebook], name: str) -> None:
-    notebook = opened(MAKE[name])
+def test_a_change_is_seen(open_notebook: Callable[..., Notebook], name: str) -> None:
+    notebook = open_notebook(MAKE[name])
     notebook.run_all()
     said = explorer(notebook).locator("[role=status]")
     before = said.inner_text()
@@ -85,8 +47,8 @@ def test_a_change_is_seen(opened: Callable[..., Notebook], name: str) -> None:
     expect(notebook.page.locator(".jp-RenderedImage img")).to_be_hidden()
 
 
-def test_what_can_not_be_is_told(opened: Callable[..., Notebook]) -> None:
-    notebook = opened(MAKE["calculate_cost"])
+def test_what_can_not_be_is_told(open_notebook: Callable[..., Notebook]) -> None:
+    notebook = open_notebook(MAKE["calculate_cost"])
     notebook.run_all()
     requests = explorer(notebook).get_by_role("spinbutton", name="requests a month")
     requests.fill("-5")
@@ -98,9 +60,9 @@ def test_what_can_not_be_is_told(opened: Callable[..., Notebook]) -> None:
     expect(explorer(notebook).get_by_role("row", name="Total for the month")).to_contain_text("$18.74")
 
 
-def test_sliders_are_answered_while_a_cell_runs(opened: Callable[..., Notebook]) -> None:
+def test_sliders_are_answered_while_a_cell_runs(open_notebook: Callable[..., Notebook]) -> None:
     wait = "import time\nwhile not x.controls['keep_alive_s'].value > 600:\n    time.sleep(0.01)\nprint('seen')"
-    notebook = opened(MAKE["explore_keep_alive"], wait)
+    notebook = open_notebook(MAKE["explore_keep_alive"], wait)
     notebook.run_all(wait=False)
     explorer(notebook)
     notebook.page.locator(".jp-Notebook-ExecutionIndicator[data-status=busy]").wait_for()
@@ -109,8 +71,8 @@ def test_sliders_are_answered_while_a_cell_runs(opened: Callable[..., Notebook])
     expect(notebook.page.locator(".jp-OutputArea-output pre").last).to_have_text("seen\n")
 
 
-def test_reload_and_restart(opened: Callable[..., Notebook]) -> None:
-    notebook = opened(MAKE["explore_keep_alive"])
+def test_reload_and_restart(open_notebook: Callable[..., Notebook]) -> None:
+    notebook = open_notebook(MAKE["explore_keep_alive"])
     notebook.run_all()
     press(notebook, "ArrowRight")
     said = explorer(notebook).locator("[role=status]")
@@ -127,8 +89,8 @@ def test_reload_and_restart(opened: Callable[..., Notebook]) -> None:
     expect(explorer(notebook)).to_be_visible()
 
 
-def test_closing_leaves_the_picture(opened: Callable[..., Notebook]) -> None:
-    notebook = opened(MAKE["explore_memory"])
+def test_closing_leaves_the_picture(open_notebook: Callable[..., Notebook]) -> None:
+    notebook = open_notebook(MAKE["explore_memory"])
     notebook.run_all()
     explorer(notebook).get_by_role("button", name="Close").click()
     expect(notebook.page.locator(".lambdanb-explorer")).to_have_count(0)
