@@ -34,6 +34,7 @@ from lambdanb.analysis.outcome_of_records import outcome_of
 from lambdanb.analysis.payloads import payloads_of
 from lambdanb.analysis.progress import Progress
 from lambdanb.client.function import Function
+from lambdanb.model.rules import RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,6 +78,7 @@ def load(function: Function, stream: ArrivalStream, seconds: float, *, event: An
     payloads = payloads_of(event, len(due_s))
     executor = function._executor
     configuration = function.description["configuration"]
+    rules = RULES[executor.ask("settings")["rules"]]
     after_id = newest_id(executor)
     request = {"op": "invoke", "name": function.name, "qualifier": function.qualifier, "mode": "sync"}
     answers_s = configuration["timeout_s"] + _ANSWERS_S
@@ -96,7 +98,18 @@ def load(function: Function, stream: ArrivalStream, seconds: float, *, event: An
         keep_alive_s=configuration["keep_alive_s"],
     )
     started = Timestamp(table.head[START_WALL_S], unit="s", tz="UTC")
-    return LoadResult(function.name, started, stream_s, records, outcome, _machine(table), stopped)
+    return LoadResult(
+        function.name,
+        started,
+        stream_s,
+        records,
+        outcome,
+        _machine(table),
+        stopped,
+        rules=rules,
+        tmp_mb=configuration["tmp_mb"],
+        architecture=configuration["architecture"],
+    )
 
 
 def _check(function: Any, stream: Any, seconds: Any) -> None:

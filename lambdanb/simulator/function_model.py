@@ -17,9 +17,10 @@ class Simulated:
     """A function, as the simulator takes it. A profile of a real one gives this by `profile.simulated()`.
 
     warm           seconds that the handler runs
-    init           seconds of a cold start's init, before the handler runs as ever; with `snap_start`, give `restore`
+    init           seconds of a cold start's init, before the handler runs; with `snap_start`, give `restore`
     restore        seconds in which a snapshot is restored, instead of init
-    cold           instead of init: the whole of a cold invocation, init and handler together, where only that is known
+    first          seconds that the handler then runs, its first time: often longer. None: as `warm`
+    cold           instead of init and first: the whole of a cold invocation, where only that is known
     error_share    share of invocations that the function fails
     keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
                    environment draws anew whenever it falls idle
@@ -34,6 +35,7 @@ class Simulated:
     memory_mb: int = 128
     init: LawLike | None = None
     restore: LawLike | None = None
+    first: LawLike | None = None
     cold: LawLike | None = None
     error_share: float = 0.0
     keep_alive_s: LawLike = 600.0
@@ -45,11 +47,11 @@ class Simulated:
     architecture: str = "x86_64"
 
     def __post_init__(self) -> None:
-        for attribute in ("warm", "init", "restore", "cold", "keep_alive_s"):
+        for attribute in ("warm", "init", "restore", "first", "cold", "keep_alive_s"):
             value = getattr(self, attribute)
             if value is not None:
                 law(value, self._what(attribute))
-        if self.cold is not None and (self.init is not None or self.restore is not None):
+        if self.cold is not None and any(each is not None for each in (self.init, self.restore, self.first)):
             raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
         if self.snap_start and self.restore is None:
             raise ValueError(f"{self._what('restore')} is not given: SnapStart restores a snapshot instead of init")
@@ -73,9 +75,15 @@ class Simulated:
 
     @property
     def start_law(self) -> Law:
-        """What a cold start draws: `cold` if given, else what comes before the handler."""
-        value = self.cold if self.cold is not None else self.restore if self.snap_start else self.init
+        """What a cold start takes before the handler runs."""
+        value = self.restore if self.snap_start else self.init
         return law(0.0 if value is None else value, self._what("init"))
+
+    @property
+    def first_law(self) -> Law | None:
+        """What the handler of a cold start takes; None: as a warm one."""
+        value = self.first if self.cold is None else self.cold
+        return None if value is None else law(value, self._what("first"))
 
     @property
     def keep_alive_law(self) -> Law:

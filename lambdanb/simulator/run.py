@@ -53,11 +53,12 @@ class Replication:
         self._ring: Ring | None = None
         self._now_s = 0.0
         # One generator for each use: how many cold starts there are changes no duration.
-        self._durations, self._failures, self._keep_alives, self._starts = (
-            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(4)
+        self._durations, self._failures, self._keep_alives, self._starts, self._firsts = (
+            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(5)
         )
         self._warm = [each.warm_law for each in models]
         self._start = [each.start_law for each in models]
+        self._first = [each.first_law for each in models]
         self._keep_alive = [each.keep_alive_law for each in models]
         self._error_share = np.array([each.error_share for each in models])
         self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
@@ -119,6 +120,8 @@ class Replication:
             f = function[done]
             if self.functions.start_at[f] >= self.functions.start_s.shape[1]:
                 self._start[f].draw(self._starts, self.functions.start_s[f])
+                if (first := self._first[f]) is not None:
+                    first.draw(self._firsts, self.functions.first_s[f])
                 self.functions.start_at[f] = 0
             if self.account.integers[FREE] < 0:
                 self.environments = state.with_more_places(self.environments, self.account)
