@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, LogLocator
 
 from lambdanb.analysis.figures import style
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
@@ -33,6 +34,8 @@ def draw(pairs: Sequence[tuple[str, Outcome, Forecast]], path: Path) -> None:
     for column in rows.T:
         for ax in column[:-1]:
             ax.set_xlabel("")
+    for ax in rows.flat:
+        ax.tick_params(labelsize="small")
     keys = [
         Line2D([], [], label="measured", **MEASURED.keywords()),
         Line2D([], [], label=f"forecast ({len(pairs[0][2].runs)} runs)", **SIMULATED.keywords()),
@@ -52,7 +55,17 @@ def _latency(ax: Axes, measured: Outcome, forecast: Forecast) -> None:
     ax.set_title("", loc="right")
     # No further up than the measured answers tell: what is rarer than one of them isn't compared.
     ax.set_ylim(1.0, 0.5 / measured.latency.total())
+    ax.yaxis.set_major_locator(FixedLocator([1.0, 0.5, 0.1, 0.05, 0.01, 0.001]))
+    ax.xaxis.set_major_locator(LogLocator(subs=_few(ax)))
     ax.set_ylabel("answers within (%)")
+
+
+def _few(ax: Axes) -> tuple[float, ...]:
+    """Where a narrow panel has room for ticks, in each decade."""
+    low, high = ax.get_xlim()
+    if high / low < 6:
+        return (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    return (1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)
 
 
 def _concurrency(ax: Axes, measured: Outcome, forecast: Forecast) -> None:
