@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ class Simulated:
     first          seconds that the handler then runs, its first time: often longer. None: as `warm`
     cold           instead of init and first: the whole of a cold invocation, where only that is known
     error_share    share of invocations that the function fails
+    outside_s      seconds that request and answer are on their way: part of the latency, and of nothing else
     keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
                    environment draws anew whenever it falls idle
     reserved       concurrency of its own; None: it shares the account's unreserved
@@ -38,6 +40,7 @@ class Simulated:
     first: LawLike | None = None
     cold: LawLike | None = None
     error_share: float = 0.0
+    outside_s: float = 0.0
     keep_alive_s: LawLike = 600.0
     reserved: int | None = None
     provisioned: int = 0
@@ -57,6 +60,8 @@ class Simulated:
             raise ValueError(f"{self._what('restore')} is not given: SnapStart restores a snapshot instead of init")
         if not 0 <= self.error_share <= 1:
             raise ValueError(f"{self._what('error_share')} is {self.error_share!r}: it must be from 0 to 1")
+        if not 0 <= self.outside_s < math.inf:
+            raise ValueError(f"{self._what('outside_s')} is {self.outside_s!r}: it must be a finite number from 0")
         if not self.timeout_s > 0:
             raise ValueError(f"{self._what('timeout_s')} is {self.timeout_s!r}: it must be more than 0")
         for attribute in ("reserved", "provisioned"):

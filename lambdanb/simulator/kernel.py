@@ -135,7 +135,7 @@ def simulate_chunk(
         functions.reserved,
         functions.provisioned,
     )
-    keep_alive_s, timeout_s = functions.keep_alive_s, functions.timeout_s
+    keep_alive_s, timeout_s, outside_s = functions.keep_alive_s, functions.timeout_s, functions.outside_s
     start_s, first_s, start_at = functions.start_s, functions.first_s, functions.start_at
     growth_tokens, growth_updated_s = functions.growth_tokens, functions.growth_updated_s
     request_tokens, request_updated_s = functions.request_tokens, functions.request_updated_s
@@ -303,9 +303,10 @@ def simulate_chunk(
         else:
             step(partial, steps, kind, now_s, 1, window_s, seconds)
             step(partial, steps, kind, end_s, -1, window_s, seconds)
-        its_bucket = bucket(whole_s)
-        latency[window, its_bucket] += 1
-        duration[bucket(run_s) if cold else its_bucket] += 1
+        its_bucket = bucket(run_s)
+        duration[its_bucket] += 1
+        latency_s = whole_s + outside_s[f]
+        latency[window, its_bucket if latency_s == run_s else bucket(latency_s)] += 1
         its_billed_ms = billed(whole_s if settings.init_billed else run_s, step_ms)
         invoked[group] += 1
         billed_ms[group] += its_billed_ms

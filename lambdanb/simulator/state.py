@@ -62,6 +62,7 @@ class Functions(NamedTuple):
     provisioned: Integers
     keep_alive_s: Floats
     timeout_s: Floats
+    outside_s: Floats
     start_s: Floats
     """Functions x draws: what cold starts will take before the handler. Refilled where `start_at` comes to the end."""
     first_s: Floats
@@ -175,6 +176,7 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
         provisioned=np.array([each.provisioned for each in models], np.int64),
         keep_alive_s=np.array([_fixed_s(each.keep_alive_law) for each in models]),
         timeout_s=np.array([float(each.timeout_s) for each in models]),
+        outside_s=np.array([float(each.outside_s) for each in models]),
         start_s=np.zeros((count, draws)),
         first_s=np.full((count, draws), -1.0),
         start_at=np.full(count, draws, np.int64),

@@ -61,6 +61,17 @@ def test_a_handler_s_first_time_by_hand() -> None:
     assert found.outcome.billed_ms == 6000
 
 
+def test_the_way_of_request_and_answer_is_part_of_the_latency_alone() -> None:
+    model = Simulated(warm=2.0, init=1.0, outside_s=0.5)
+    found, without = (
+        simulate(each, GivenTimes([0.0, 5.0]), seconds=10, windows=1) for each in (model, replace(model, outside_s=0))
+    )
+    assert found.outcome.latency == {bucket(3500): 1, bucket(2500): 1}
+    assert found.outcome.duration == without.outcome.duration == {bucket(2000): 2}
+    assert found.outcome.windows.equals(without.outcome.windows)
+    assert found.cost() == without.cost()
+
+
 def test_windows_sum_up_to_the_whole() -> None:
     model = Simulated(warm=Exponential(0.5), init=0.3, error_share=0.1, memory_mb=GB)
     found = simulate(model, PoissonArrivals(20), seconds=1000, concurrency=12)
@@ -307,6 +318,7 @@ def test_snap_start_restores_instead_of_init() -> None:
         (lambda: Simulated(warm=1.0, init=1.0, cold=2.0), "give it or init, not both"),
         (lambda: Simulated(warm=1.0, first=1.0, cold=2.0), "give it or init, not both"),
         (lambda: Simulated(warm=1.0, first=-1.0), "first is -1 s"),
+        (lambda: Simulated(warm=1.0, outside_s=-1.0), "outside_s is -1.0: it must be a finite number from 0"),
         (lambda: Simulated(warm=1.0, snap_start=True), "restore is not given"),
     ],
 )
