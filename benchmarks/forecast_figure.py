@@ -56,16 +56,10 @@ def _latency(ax: Axes, measured: Outcome, forecast: Forecast) -> None:
     # No further up than the measured answers tell: what is rarer than one of them isn't compared.
     ax.set_ylim(1.0, 0.5 / measured.latency.total())
     ax.yaxis.set_major_locator(FixedLocator([1.0, 0.5, 0.1, 0.05, 0.01, 0.001]))
-    ax.xaxis.set_major_locator(LogLocator(subs=_few(ax)))
-    ax.set_ylabel("answers within (%)")
-
-
-def _few(ax: Axes) -> tuple[float, ...]:
-    """Where a narrow panel has room for ticks, in each decade."""
     low, high = ax.get_xlim()
-    if high / low < 6:
-        return (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-    return (1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)
+    if high / low >= 4:  # else the ticks are linear, and few already
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
+    ax.set_ylabel("answers within (%)")
 
 
 def _concurrency(ax: Axes, measured: Outcome, forecast: Forecast) -> None:
