@@ -32,8 +32,8 @@ from lambdanb.analysis.load_table import (
 from lambdanb.analysis.loader_start import LoaderProcess
 from lambdanb.analysis.outcome_of_records import outcome_of
 from lambdanb.analysis.payloads import payloads_of
-from lambdanb.analysis.progress import Progress
 from lambdanb.client.function import Function
+from lambdanb.client.progress import Progress
 from lambdanb.model.rules import RULES
 
 if TYPE_CHECKING:

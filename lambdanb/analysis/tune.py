@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from lambdanb.analysis.progress import Progress
 from lambdanb.analysis.tuning import Tried, Tuning
 from lambdanb.client.deploy import copy
 from lambdanb.client.function import Function
+from lambdanb.client.progress import Progress
 from lambdanb.model.errors import ResourceNotFoundException
 
 SIZES_MB = (128, 256, 512, 1024, 1769, 3008)

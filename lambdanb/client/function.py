@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
 from lambdanb.client.connection import Answer, Executor
+from lambdanb.client.counts import check_count
 from lambdanb.client.invocation import Invocation
 from lambdanb.client.mapping import map_events
 from lambdanb.model.errors import FunctionError, RequestTooLargeException
@@ -95,9 +96,10 @@ class Function:
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
 
-        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place.
+        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place. What
+        takes longer than two seconds shows how far it is, if `events` has a length.
         """
-        return map_events(self.submit, events, in_flight)
+        return map_events(self.name, self.submit, events, in_flight)
 
     # Changing
 
@@ -145,7 +147,8 @@ class Function:
     def records(self, since: Any = None, limit: int = 100_000) -> DataFrame:
         """One row per invocation, newest last; columns as `lambdanb.model.records.Record`, times in ms.
 
-        `since`: a datetime, or seconds back from now; by default all that is kept (30 days).
+        `since`: a datetime, a timedelta or seconds back from now; by default all that is kept (30 days). Raises
+        ValueError for another `since`, and for a `limit` that is no whole number from 1.
         """
         from lambdanb.client.frames import records_frame
 
@@ -169,7 +172,8 @@ class Function:
         return Profile.from_records(self.records(since), **{name: configuration[name] for name in SETTINGS})
 
     def logs(self, n: int = 100, request_id: str | None = None) -> list[str]:
-        """The last `n` lines of the function's log, or of one invocation's."""
+        """The last `n` lines of the function's log, or of one invocation's. Raises ValueError for an `n` under 1."""
+        check_count("n", n)
         page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id)
         pages = [page["lines"]]
         while page["older"] is not None and (n := n - len(page["lines"])) > 0:
@@ -200,6 +204,9 @@ def encode_event(event: Any) -> bytes:
     """The event as JSON. Raises TypeError for what JSON can't say, RequestTooLargeException over 6 MB."""
     try:
         payload = _encoder.encode(event).encode()
+    except RecursionError:
+        # None of it in the error: that would be a traceback of a thousand frames.
+        raise TypeError("An event must be JSON: this one is nested too deep for it. Flatten it.") from None
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"An event must be JSON: {error}. Give numbers, texts, lists, dicts, True, False, None."
@@ -214,7 +221,7 @@ def encode_event(event: Any) -> bytes:
 
 def settings_to_wire(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by the API's names, as the executor takes them. Raises TypeError naming the choices."""
-    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency", "triggers"}
+    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency"}
     unknown = sorted(settings.keys() - known)
     if unknown:
         raise TypeError(f"unknown setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")

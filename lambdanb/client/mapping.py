@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future
 from typing import Any
 
+from lambdanb.client.progress import Progress
 from lambdanb.model.errors import TooManyRequestsException
 
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 
 
-def map_events(submit: Callable[[Any], Future[Any]], events: Iterable[Any], in_flight: int) -> Iterator[Any]:
-    """Results in the order of the events. A throttled one is sent again, with waits that double up to 2 s."""
+def map_events(name: str, submit: Callable[[Any], Future[Any]], events: Iterable[Any], in_flight: int) -> Iterator[Any]:
+    """Results in the order of the events. A throttled one is sent again, with waits that double up to 2 s.
+
+    Events whose number is known have a progress bar, under this name.
+    """
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; at least one event has to be under way")
-    return _results(submit, events, in_flight)
+    results = _results(submit, events, in_flight)
+    return _shown(name, results, len(events)) if isinstance(events, Sized) else results
+
+
+def _shown(name: str, results: Iterator[Any], count: int) -> Iterator[Any]:
+    progress = Progress(name)
+    try:
+        for done, result in enumerate(results, 1):
+            progress.show(done / count, f"{done:,} of {count:,} answered")
+            yield result
+    finally:
+        progress.close()
 
 
 def _results(submit: Callable[[Any], Future[Any]], events: Iterable[Any], in_flight: int) -> Iterator[Any]:

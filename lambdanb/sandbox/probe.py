@@ -188,7 +188,9 @@ def enforcements(capabilities: Capabilities, *, connections: int | None = None) 
     else:
         listed.append(Enforcement("connections", "not enforced", "", missing.get("seccomp", "")))
     listed.append(_isolation(capabilities))
-    listed.append(Enforcement("bandwidth", "not enforced", "", "the network is the machine's own"))
+    listed.append(
+        Enforcement("bandwidth", "not enforced", "", "AWS publishes no figure; the network is the machine's own")
+    )
     return listed
 
 

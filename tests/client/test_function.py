@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 from homes import executor_pid, hang_up, wait_for_end
 
 import lambdanb
+from lambdanb.client import progress
 from lambdanb.client.connection import Executor
 from lambdanb.model.errors import InvalidParameterValueException, RequestTooLargeException, ValidationException
 from lambdanb.streams import Poisson
@@ -129,6 +131,19 @@ def test_map(shared_home: Path) -> None:
         function.map([1], in_flight=0)
 
 
+def test_map_shows_how_far_it_is(
+    shared_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_APPEARS_S", 0.0)
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    assert list(function.map(range(5))) == list(range(5))
+    shown = capsys.readouterr().err
+    assert "5 of 5 answered" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
 def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
     """An endless source is fine: no more is taken of it than is under way."""
     function = lambdanb.deploy("picky", PICKY, timeout=20)
@@ -144,9 +159,44 @@ def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
     assert len(taken) <= 14
 
 
+@pytest.mark.parametrize(
+    ("source", "error", "told"),
+    [
+        (None, TypeError, "The source is None, of type NoneType: give the module's code as a text"),
+        (b"x = 1", TypeError, "The source is b'x = 1', of type bytes: give"),
+        (1, TypeError, "The source is 1, of type int"),
+        ("x = 1\ny = '\0'\n", ValueError, "a null byte in line 2"),
+    ],
+)
+def test_a_source_that_is_none(shared_home: Path, source: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=re.escape(told)):
+        lambdanb.deploy("none", source)
+    assert "none" not in [function.name for function in lambdanb.functions()]
+
+
+def test_a_source_that_is_not_utf_8(shared_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"name = '\xe9'\n")
+    with pytest.raises(ValueError, match=r"latin\.py is not UTF-8: .*Save it as UTF-8"):
+        lambdanb.deploy("none", path)
+
+
+def test_an_event_that_is_nested_too_deep(echo: lambdanb.Function) -> None:
+    event: Any = []
+    for _ in range(100_000):
+        event = [event]
+    for call in (echo, echo.submit, echo.invoke):
+        with pytest.raises(TypeError, match="nested too deep"):
+            call(event)
+
+
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
     with pytest.raises(TypeError, match=r"unknown setting memroy; there are .*memory, .*timeout"):
         echo.configure(memroy=512)
+    with pytest.raises(TypeError, match=r"unknown setting triggers; there are"):
+        echo.configure(triggers=["s3://photos/*.jpg"])
+    with pytest.raises(InvalidParameterValueException, match=r"Unknown settings triggers; there are .*memory_mb"):
+        Executor.of().ask("configure", name=echo.name, triggers=[])
     with pytest.raises(TypeError, match="unknown setting memory_mb"):
         lambdanb.function("named", memory_mb=512)(lambda event: event)  # type: ignore[operator]
     with pytest.raises(ValidationException, match="Value '64' at 'memorySize' failed to satisfy constraint"):

@@ -10,22 +10,26 @@ import time
 from typing import Any
 
 _APPEARS_S = 2.0
+_EVERY_S = 0.2
 _WIDTH = 30
 
 
 class Progress:
-    """Call `show` again and again, and `close` at the end, which takes the bar away."""
+    """Call `show` as often as you like (it is drawn five times a second), and `close` at the end, which takes the bar
+    away."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._since_s = time.monotonic()
+        self._next_s = time.monotonic() + _APPEARS_S
         self._bar: Any = None
         self._line = False
 
     def show(self, share: float, text: str) -> None:
         """Where it stands: a share from 0 to 1, and the same in words."""
-        if time.monotonic() - self._since_s < _APPEARS_S:
+        now_s = time.monotonic()
+        if now_s < self._next_s:
             return
+        self._next_s = now_s + _EVERY_S
         share = min(max(share, 0.0), 1.0)
         if in_notebook():
             self._show_bar(share, text)

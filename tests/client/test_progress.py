@@ -6,13 +6,14 @@ import sys
 
 import pytest
 
-from lambdanb.analysis import progress
-from lambdanb.analysis.progress import Progress
+from lambdanb.client import progress
+from lambdanb.client.progress import Progress
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_APPEARS_S", 0.0)
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
 
 
 def test_a_terminal_has_a_line_that_goes_away(
