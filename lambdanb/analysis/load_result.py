@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lambdanb.analysis.bill_of_records import bill_of
+from lambdanb.model.billing import Bill
 from lambdanb.model.outcome import Outcome
+from lambdanb.model.rules import TODAY, Rules
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +49,7 @@ class LoadResult:
     machine     CPU shares while it ran, a row per sample: "machine" (1: every core is busy), "executor" and "loader"
                 (1: a whole core)
     stopped     why it ended before its time; None if it didn't
+    rules, tmp_mb, architecture     under which it ran, and what is billed besides its memory
     """
 
     function: str
@@ -55,6 +59,9 @@ class LoadResult:
     outcome: Outcome
     machine: DataFrame
     stopped: str | None = None
+    rules: Rules = TODAY
+    tmp_mb: int = 512
+    architecture: str = "x86_64"
 
     @property
     def late_p99_ms(self) -> float:
@@ -101,9 +108,12 @@ class LoadResult:
             dtype=object,
         )
 
-    def cost(self) -> float:
-        """What AWS would ask for these invocations: dollars at list price, without free tier."""
-        return self.outcome.cost
+    def cost(self, *, free_tier: bool = False) -> Bill:
+        """What AWS would ask for these invocations, exact, as if they were all of their month, on demand: `.cents()`
+        rounds as AWS does."""
+        return bill_of(
+            self.records, self.rules, tmp_mb=self.tmp_mb, architecture=self.architecture, free_tier=free_tier
+        )
 
     @property
     def notes(self) -> list[str]:
@@ -130,7 +140,7 @@ class LoadResult:
             latency_ms = self.outcome.latency_ms(percent)
             if latency_ms is not None:
                 told.append(f"p{percent:g} {float(f'{latency_ms:.3g}'):,g} ms")
-        told.append(f"${self.cost():.3g}")
+        told.append(f"${self.outcome.cost:.3g}")
         return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *self.notes])
 
     def _repr_html_(self) -> str:

@@ -28,6 +28,7 @@ from lambdanb.analysis.load_table import (
 from lambdanb.analysis.loader_start import LoaderProcess
 from lambdanb.analysis.outcome_of_records import outcome_of
 from lambdanb.client.function import Function
+from lambdanb.model.rules import RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,6 +60,7 @@ class LoadRun:
         self.seconds = seconds
         self.executor = function._executor
         self._configuration = function.description["configuration"]
+        self._rules = RULES[self.executor.ask("settings")["rules"]]
         self.after_id = newest_id(self.executor)
         self._interrupted = False
         self._loader = LoaderProcess(
@@ -111,7 +113,18 @@ class LoadRun:
             keep_alive_s=self._configuration["keep_alive_s"],
         )
         started = Timestamp(table.head[START_WALL_S], unit="s", tz="UTC")
-        return LoadResult(self.function.name, started, stream_s, records, outcome, _machine(table), stopped)
+        return LoadResult(
+            self.function.name,
+            started,
+            stream_s,
+            records,
+            outcome,
+            _machine(table),
+            stopped,
+            rules=self._rules,
+            tmp_mb=self._configuration["tmp_mb"],
+            architecture=self._configuration["architecture"],
+        )
 
     def close(self) -> None:
         """Be sure that its process is gone."""

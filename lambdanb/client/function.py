@@ -165,13 +165,15 @@ class Function:
         return metrics_frame(self._executor, self.name, since)
 
     def profile(self, since: Any = None) -> Profile:
-        """What the simulator learns from its records: durations, init times and errors, by memory size.
+        """What the simulator learns from its records: durations, init times and errors, by memory size; and of its
+        configuration, keep-alive, timeout, /tmp and architecture.
 
         Raises ValueError when it hasn't run yet.
         """
-        from lambdanb.simulator.profile import Profile
+        from lambdanb.simulator.profile import SETTINGS, Profile
 
-        return Profile.from_records(self.records(since))
+        configuration = self.description["configuration"]
+        return Profile.from_records(self.records(since), **{name: configuration[name] for name in SETTINGS})
 
     def dashboard(self, stream: Any = None, *, seconds: float = 60.0, event: Any = None) -> Any:
         """Drive it by a stream and see what comes of it while it runs: real requests, or a forecast from its records.

@@ -67,14 +67,19 @@ def count_chunk(
     function: Places,
     run_s: Floats,
     run_bits: Integers,
-    whole_bits: Integers,
+    latency_s: Floats,
+    latency_bits: Integers,
     outcomes: Outcomes,
     several: Any,
+    outside: Any,
     functions: Functions,
     windows: Windows,
     settings: Settings,
 ) -> None:
-    """Count a chunk that `kernel.simulate_chunk` is through with. `run_bits` and `whole_bits` are the seconds' bits."""
+    """Count a chunk that `kernel.simulate_chunk` is through with. `run_bits` and `latency_bits` are the seconds' bits.
+
+    `outside`: None where the latency is the whole of each invocation, in the environment and nowhere else.
+    """
     whole_s, outcome = outcomes.whole_s, outcomes.outcome
     counts, partial, steps, dollars = windows.counts, windows.partial, windows.steps, windows.dollars
     latency, run_moved = windows.latency, windows.run_moved
@@ -107,8 +112,11 @@ def count_chunk(
                 at += 1
                 continue
             took_s = whole_s[at]
-            its_bucket = bucket(took_s, whole_bits[at])
+            its_bucket = bucket(latency_s[at], latency_bits[at])
             latency[window, its_bucket] += 1
+            if outside is not None:
+                run_moved[its_bucket] -= 1
+                run_moved[bucket(run_s[at], run_bits[at])] += 1
             kind = BUSY_WARM
             if what != RAN:
                 if what & FAILED:
@@ -121,8 +129,9 @@ def count_chunk(
                     cold += 1
                     its_cold[f] += 1
                     its_dollars += dollars_per_start[f]
-                    run_moved[its_bucket] -= 1
-                    run_moved[bucket(run_s[at], run_bits[at])] += 1
+                    if outside is None:
+                        run_moved[its_bucket] -= 1
+                        run_moved[bucket(run_s[at], run_bits[at])] += 1
             over_s = arrival_s[at] + took_s
             inside_s = took_s
             if over_s >= end_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -43,10 +44,12 @@ class Simulated:
     """A function, as the simulator takes it. A profile of a real one gives this by `profile.simulated()`.
 
     warm           seconds that the handler runs
-    init           seconds of a cold start's init, before the handler runs as ever; with `snap_start`, give `restore`
+    init           seconds of a cold start's init, before the handler runs; with `snap_start`, give `restore`
     restore        seconds in which a snapshot is restored, instead of init
-    cold           instead of init: the whole of a cold invocation, init and handler together, where only that is known
+    first          seconds that the handler then runs, its first time: often longer. None: as `warm`
+    cold           instead of init and first: the whole of a cold invocation, where only that is known
     error_share    share of invocations that the function fails
+    outside_s      seconds that request and answer are on their way: part of the latency, and of nothing else
     keep_alive_s   how long an idle environment is kept: a number of seconds, or a distribution from which each
                    environment draws anew whenever it falls idle
     keep_alive     instead: a policy that learns (`simulator.policies`), such as `HybridHistogram`, or a Python function
@@ -63,8 +66,10 @@ class Simulated:
     memory_mb: int = 128
     init: LawLike | None = None
     restore: LawLike | None = None
+    first: LawLike | None = None
     cold: LawLike | None = None
     error_share: float = 0.0
+    outside_s: float = 0.0
     keep_alive_s: LawLike = 600.0
     keep_alive: type[Policy] | Decision | None = None
     reserved: int | None = None
@@ -76,7 +81,7 @@ class Simulated:
     architecture: str = "x86_64"
 
     def __post_init__(self) -> None:
-        for attribute in ("warm", "init", "restore", "cold", "keep_alive_s"):
+        for attribute in ("warm", "init", "restore", "first", "cold", "keep_alive_s"):
             value = getattr(self, attribute)
             if value is not None:
                 law(value, self._what(attribute))
@@ -85,12 +90,14 @@ class Simulated:
                 f"{self._what('keep_alive')} is {self.keep_alive!r}: it must be a policy's class or a function of the "
                 "idle times; a number of seconds or a law is given as keep_alive_s"
             )
-        if self.cold is not None and (self.init is not None or self.restore is not None):
+        if self.cold is not None and any(each is not None for each in (self.init, self.restore, self.first)):
             raise ValueError(f"{self._what('cold')} is the whole of a cold invocation: give it or init, not both")
         if self.snap_start and self.restore is None:
             raise ValueError(f"{self._what('restore')} is not given: SnapStart restores a snapshot instead of init")
         if not (is_number(self.error_share) and 0 <= self.error_share <= 1):
             raise ValueError(f"{self._what('error_share')} is {self.error_share!r}: it must be from 0 to 1")
+        if not (is_number(self.outside_s) and 0 <= self.outside_s < math.inf):
+            raise ValueError(f"{self._what('outside_s')} is {self.outside_s!r}: it must be a finite number from 0")
         longest_s = TODAY.timeout_s.maximum
         if not (is_number(self.timeout_s) and 0 < self.timeout_s <= longest_s):
             raise ValueError(
@@ -120,9 +127,15 @@ class Simulated:
 
     @property
     def start_law(self) -> Law:
-        """What a cold start draws: `cold` if given, else what comes before the handler."""
-        value = self.cold if self.cold is not None else self.restore if self.snap_start else self.init
+        """What a cold start takes before the handler runs."""
+        value = self.restore if self.snap_start else self.init
         return law(0.0 if value is None else value, self._what("init"))
+
+    @property
+    def first_law(self) -> Law | None:
+        """What the handler of a cold start takes; None: as a warm one."""
+        value = self.first if self.cold is None else self.cold
+        return None if value is None else law(value, self._what("first"))
 
     @property
     def keep_alive_law(self) -> Law:

@@ -101,8 +101,8 @@ def simulate_chunk(
         functions.reserved,
         functions.provisioned,
     )
-    keep_alive_s, timeout_s, cold_is_whole = functions.keep_alive_s, functions.timeout_s, functions.cold_is_whole
-    start_s, start_at = functions.start_s, functions.start_at
+    keep_alive_s, timeout_s = functions.keep_alive_s, functions.timeout_s
+    start_s, first_s, start_at = functions.start_s, functions.first_s, functions.start_at
     growth_tokens, growth_updated_s = functions.growth_tokens, functions.growth_updated_s
     request_tokens, request_updated_s = functions.request_tokens, functions.request_updated_s
     request_burst = functions.request_burst
@@ -244,10 +244,9 @@ def simulate_chunk(
             created_s[e] = now_s
             group_of[e] = group
             step(partial, steps, ENVIRONMENTS, now_s, 1, window_s, seconds)
-            if cold_is_whole[f]:
-                ran_s = start_s[f, start_at[f]]
-            else:
-                init_s = start_s[f, start_at[f]]
+            init_s = start_s[f, start_at[f]]
+            if first_s[f, start_at[f]] >= 0.0:
+                ran_s = first_s[f, start_at[f]]
             start_at[f] += 1
             what |= COLD_START
         else:

@@ -68,15 +68,17 @@ class Replication:
         self._ring: Ring | None = None
         self._now_s = 0.0
         # One generator for each use: how many cold starts there are changes no duration.
-        self._durations, self._failures, self._keep_alives, self._starts = (
-            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(4)
+        self._durations, self._failures, self._keep_alives, self._starts, self._firsts = (
+            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(5)
         )
         self._warm = [each.warm_law for each in models]
         self._start = [each.start_law for each in models]
+        self._first = [each.first_law for each in models]
         self._keep_alive = [each.keep_alive_law for each in models]
         self._error_share = np.array([each.error_share for each in models])
         alone = len(models) == 1 and models[0].reserved is None and not models[0].provisioned
         self._several = None if alone else True
+        self._outside = True if self.functions.outside_s.any() else None
         self.queues = Queues(models) if any(each.event for each in models) else None
         self._by_event = None if self.queues is None else self.queues.invoked
         self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
@@ -148,6 +150,8 @@ class Replication:
             wants_places = self.account.integers[FREE] < 0
             if wants_draws:
                 self._start[f].draw(self._starts, self.functions.start_s[f])
+                if (first := self._first[f]) is not None:
+                    first.draw(self._firsts, self.functions.first_s[f])
                 self.functions.start_at[f] = 0
             if wants_places:
                 self.environments = state.with_more_places(self.environments, self.account)
@@ -155,14 +159,19 @@ class Replication:
                 break
         outcomes = Outcomes(outcomes.outcome[:done], outcomes.whole_s[:done])
         self._now_s = float(arrival_s[done - 1])
+        latency_s = outcomes.whole_s
+        if self._outside is not None:
+            latency_s = latency_s + self.functions.outside_s[function[:done]]
         self._count_chunk(
             arrival_s[:done],
             function[:done],
             run_s[:done],
             run_s[:done].view(np.int64),
-            outcomes.whole_s.view(np.int64),
+            latency_s,
+            latency_s.view(np.int64),
             outcomes,
             self._several,
+            self._outside,
             self.functions,
             self.windows,
             self.settings,

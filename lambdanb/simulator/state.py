@@ -72,10 +72,11 @@ class Functions(NamedTuple):
     provisioned: Integers
     keep_alive_s: Floats
     timeout_s: Floats
-    cold_is_whole: NDArray[np.bool_]
-    """Whether a cold start's draw is the whole invocation, instead of what comes before the handler."""
+    outside_s: Floats
     start_s: Floats
-    """Functions x draws: what cold starts will take. Refilled where `start_at` comes to the end."""
+    """Functions x draws: what cold starts will take before the handler. Refilled where `start_at` comes to the end."""
+    first_s: Floats
+    """As many: how long the handler then runs; -1: as long as it would in a warm environment."""
     start_at: Integers
     growth_tokens: Floats
     growth_updated_s: Floats
@@ -204,8 +205,9 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
         provisioned=np.array([each.provisioned for each in models], np.int64),
         keep_alive_s=np.array([_fixed_s(each) for each in models]),
         timeout_s=np.array([float(each.timeout_s) for each in models]),
-        cold_is_whole=np.array([each.cold is not None for each in models]),
+        outside_s=np.array([float(each.outside_s) for each in models]),
         start_s=np.zeros((count, draws)),
+        first_s=np.full((count, draws), -1.0),
         start_at=np.full(count, draws, np.int64),
         growth_tokens=np.full(count, settings.growth_burst),
         growth_updated_s=np.zeros(count),

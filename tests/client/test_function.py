@@ -495,13 +495,14 @@ def test_closing_fails_what_is_pending(home: Path) -> None:
 def test_a_profile_is_what_a_forecast_is_made_from(home: Path) -> None:
     """From a real run to a forecast of another: its concurrency is the rate times the time."""
     source = "import time\ndef lambda_handler(event, context): time.sleep(0.02)\n"
-    function = lambdanb.deploy("sleeps", source, memory=256)
+    function = lambdanb.deploy("sleeps", source, memory=256, timeout=5, keep_alive=7, tmp=1024)
     with pytest.raises(ValueError, match="no records"):
         function.profile()
     for _ in range(20):
         function()
     profile = function.profile()
     assert profile.at(256).invocations == 20
+    assert profile.settings == {"keep_alive_s": 7, "timeout_s": 5, "tmp_mb": 1024, "architecture": "x86_64"}
     forecast = lambdanb.simulate(profile.simulated(), Poisson(50), seconds=200)
     assert not forecast.outcome.measured
     busy = forecast.outcome.mean("busy_warm") + forecast.outcome.mean("busy_cold")

@@ -35,7 +35,14 @@ def assert_same(one: Forecast, other: Forecast) -> None:
 
 
 BUSY_ACCOUNT = [
-    Simulated(name="plain", warm=Exponential(0.4), init=LogNormal(0.3, 0.5), keep_alive_s=3.0, error_share=0.1),
+    Simulated(
+        name="plain",
+        warm=Exponential(0.4),
+        init=LogNormal(0.3, 0.5),
+        first=Exponential(0.8),
+        keep_alive_s=3.0,
+        error_share=0.1,
+    ),
     Simulated(name="reserved", warm=Exponential(1.0), cold=Exponential(2.0), reserved=8, timeout_s=2.0),
     Simulated(
         name="provisioned",
