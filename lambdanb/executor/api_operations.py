@@ -115,9 +115,7 @@ class ApiOperations(Operations):
         self, name: str, description: str = "", code_sha256: str | None = None, revision_id: str | None = None
     ) -> dict[str, Any]:
         """Freeze `$LATEST`, if its code and revision are these."""
-        return self._version(
-            self.registry.publish(name, description, code_sha256=code_sha256, revision_id=revision_id)
-        )
+        return self._version(self.registry.publish(name, description, code_sha256=code_sha256, revision_id=revision_id))
 
     # Aliases
 

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
 from lambdanb.executor.api_operations import ApiOperations
 from lambdanb.executor.attachments import Attachments
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.code.store import CodeStore
 from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations

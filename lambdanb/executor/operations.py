@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lambdanb.code.store import SOURCE_FILE
 from lambdanb.executor import concurrency, log_reader, record_reader
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.code.store import SOURCE_FILE
 from lambdanb.executor.event_queue import EventQueue
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion

@@ -37,7 +37,8 @@ Handle = Callable[["Client", dict[str, Any], bytes], None]
 class Client:
     """One connection. Each request is answered or refused once, at any time, also when the client has left.
 
-    `waiting`: requests that have not been. `serves`: it is a part of the executor (the gateway), and keeps nobody alive.
+    `waiting`: requests that have not been. `serves`: it is a part of the executor (the gateway) and
+    keeps nobody alive.
     """
 
     def __init__(self, stream: Stream) -> None:
