@@ -32,7 +32,8 @@ class Connection(RequestHandler):
     def eof_received(self) -> bool | None:  # type: ignore[override]
         if self._current_request is None and not self._messages:
             return None
-        self.close()  # after what is under way
+        # Closed after what is under way. `close` itself would cancel a request that has only just arrived.
+        self._close = True
         return True
 
 
