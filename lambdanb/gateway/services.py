@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.logs_service import logs_service
+from lambdanb.gateway.metrics_service import metrics_service
 from lambdanb.gateway.signature import Head
 
 Service = Callable[[Api, Head, bytes], Awaitable[tuple[int, Mapping[str, str], bytes]]]
 
-SERVICES: dict[str, Service] = {"logs": logs_service}
+SERVICES: dict[str, Service] = {"logs": logs_service, "monitoring": metrics_service}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import urllib.error
 import urllib.request
@@ -46,7 +47,10 @@ def test_a_function_from_its_creation_to_its_end(aws: Any) -> None:
     changed = aws.update_function_configuration(FunctionName="life", Timeout=9, RevisionId=made["RevisionId"])
     assert changed["LastUpdateStatus"] == "InProgress"
     aws.get_waiter("function_updated_v2").wait(FunctionName="life")
-    stale = lambda: aws.update_function_configuration(FunctionName="life", Timeout=8, RevisionId=made["RevisionId"])
+
+    def stale() -> Any:
+        return aws.update_function_configuration(FunctionName="life", Timeout=8, RevisionId=made["RevisionId"])
+
     assert code_of(stale) == ("PreconditionFailedException", 412)
     new = zipped({"app.py": "import part\ndef handler(e, c): return part.VALUE", "part.py": "VALUE = 2"})
     updated = aws.update_function_code(FunctionName="life", ZipFile=new, Publish=True)
@@ -80,7 +84,10 @@ def test_invocations_of_every_type(aws: Any, echo: str) -> None:
     assert list(stream) == [{"PayloadChunk": {"Payload": b'{"n": 2}'}}, {"InvokeComplete": {}}]
     assert code_of(lambda: aws.invoke(FunctionName=echo, Payload=b"{")) == ("InvalidRequestContentException", 400)
     large = b'"' + b"x" * (1024 * 1024) + b'"'
-    too_large = lambda: aws.invoke(FunctionName=echo, InvocationType="Event", Payload=large)
+
+    def too_large() -> Any:
+        return aws.invoke(FunctionName=echo, InvocationType="Event", Payload=large)
+
     assert code_of(too_large) == ("RequestTooLargeException", 413)
     assert len(aws.invoke(FunctionName=echo, Payload=large)["Payload"].read()) == len(large)
 
@@ -105,7 +112,10 @@ def test_versions_and_aliases(aws: Any) -> None:
         "$LATEST", "1", "2",
     ]  # fmt: skip
     assert [each["Name"] for each in aws.list_aliases(FunctionName="versions")["Aliases"]] == ["live"]
-    in_use = lambda: aws.delete_function(FunctionName="versions", Qualifier="1")
+
+    def in_use() -> Any:
+        return aws.delete_function(FunctionName="versions", Qualifier="1")
+
     assert code_of(in_use) == ("ResourceConflictException", 409)
     aws.delete_alias(FunctionName="versions", Name="live")
     aws.delete_function(FunctionName="versions", Qualifier="1")
@@ -160,9 +170,8 @@ def test_policies_and_function_urls(aws: Any, echo: str) -> None:
         urllib.request.urlopen(url)
     assert caught.value.code == 403
     caught.value.close()
-    aws.add_permission(
-        FunctionName=echo, StatementId="all", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE"
-    )  # fmt: skip
+    everybody = {"Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
+    aws.add_permission(FunctionName=echo, StatementId="all", **everybody)
     event = json.load(urllib.request.urlopen(f"{url}a/b?x=1"))
     assert (event["rawPath"], event["queryStringParameters"]) == ("/a/b", {"x": "1"})
     aws.update_function_url_config(FunctionName=echo, AuthType="AWS_IAM")
@@ -224,7 +233,7 @@ def test_values_out_of_bounds_are_refused_in_aws_words(aws: Any) -> None:
         "2 validation errors detected: Value 'bad!' at 'functionName' failed to satisfy constraint"
     )
     assert "Value 'r' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern" in message
-    with pytest.raises(ClientError, match="Member must satisfy enum value set: .* or be a valid ARN"):
+    with pytest.raises(ClientError, match=r"Member must satisfy enum value set: .* or be a valid ARN"):
         create(aws, "bad", Runtime="cobol")
     with pytest.raises(ClientError, match="CreateEventSourceMapping isn't offered by lambdanb"):
         aws.create_event_source_mapping(FunctionName="bad", EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q")
@@ -256,3 +265,24 @@ def test_metrics_want_the_credentials(endpoint: dict[str, str], aws: Any, echo: 
         urllib.request.urlopen(f"{endpoint['AWS_ENDPOINT_URL']}/metrics")
     assert caught.value.code == 403
     caught.value.close()
+
+
+def test_metrics(aws: Any, echo: str) -> None:
+    aws.invoke(FunctionName=echo)
+    now = datetime.datetime.now(datetime.UTC)
+    span = {"StartTime": now - datetime.timedelta(minutes=30), "EndTime": now + datetime.timedelta(minutes=1)}
+    cloudwatch = boto3.client("cloudwatch")
+    own = [{"Name": "FunctionName", "Value": echo}]
+    metrics = cloudwatch.list_metrics(Namespace="AWS/Lambda", Dimensions=own)["Metrics"]
+    assert {each["MetricName"] for each in metrics} == {"Invocations", "Errors", "Throttles", "Duration"}
+    named = {"Namespace": "AWS/Lambda", "Dimensions": own}
+    told = cloudwatch.get_metric_statistics(
+        **named, MetricName="Invocations", Period=3600, Statistics=["Sum"], **span
+    )  # fmt: skip
+    assert sum(point["Sum"] for point in told["Datapoints"]) >= 1
+    query = {"Metric": named | {"MetricName": "Duration"}, "Period": 60, "Stat": "p99"}
+    data = cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "d", "MetricStat": query}], **span)
+    assert min(data["MetricDataResults"][0]["Values"]) > 0
+    refused = code_of(lambda: cloudwatch.put_metric_data(Namespace="x", MetricData=[{"MetricName": "y", "Value": 1}]))
+    assert refused[0] == "UnknownOperationException"
+    cloudwatch.close()
