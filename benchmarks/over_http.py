@@ -5,7 +5,7 @@ boto3 against a server that answers a constant.
 
 Ours checks a signature, has logs, records and every limit on; the others have none. It wants, of the p50s of plain HTTP,
 at most 1.0 times awslambdaric's (the server by aiohttp); of boto3's, at most 1.3 times the constant server's; and 1,000
-invocations a second. (A file named http.py here would hide the standard library's http from every benchmark.)
+invocations a second.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from measure import EVENT, OURS, Contender, Event, calls_per_s, interleaved, median, print_times, verdict
-from ours import MEMORY_MB, NAME, deployed, own_home
-from peers.aws_ric import RIC, runtime_clients
 
 from lambdanb.client.connection import Executor
 from lambdanb.gateway.credentials import variables
+from measure import OURS, Contender, Event, calls_per_s, interleaved, median, print_times, verdict
+from ours import MEMORY_MB, NAME, deployed, own_home
+from peers.aws_ric import RIC, runtime_clients
 
 PATH = f"/2015-03-31/functions/{NAME}/invocations"
 BOTO3, CONSTANT = "boto3 to lambdanb", "boto3 to a constant"
