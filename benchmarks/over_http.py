@@ -3,7 +3,7 @@ boto3 against a server that answers a constant.
 
     python benchmarks/over_http.py [--rounds N] [--calls N]
 
-Ours checks a signature, has logs, records and every limit on; the others have none. It wants, of the p50s of plain HTTP,
+Ours checks a signature, has logs, records and every limit on; the others have none. It wants, of plain HTTP's p50s,
 at most 1.0 times awslambdaric's (the server by aiohttp); of boto3's, at most 1.3 times the constant server's; and 1,000
 invocations a second.
 """
