@@ -236,11 +236,27 @@ def _serve(options: Options) -> int:
                 f"executor  process {pid}\nhome      {executor.home}\nsocket    {executor.home / 'run/executor.sock'}"
             )
             print("It serves this user's notebooks and scripts, and runs until you interrupt (Ctrl-C) or end this.")
-            print("AWS's own API (boto3, the AWS CLI) isn't served yet: that front door comes later.", flush=True)
+            print(f"AWS API   {executor.ask('endpoint')['url']}  (lambdanb env tells what clients need)", flush=True)
             known = pid
         if ended.wait(5.0):
             executor.close()
             return OK
+
+
+def _env(options: Options) -> int:
+    """The variables, to be taken into a shell by eval or into a program by --json."""
+    import shlex
+
+    from lambdanb.client.connection import Executor
+    from lambdanb.gateway.credentials import variables
+
+    executor = Executor.of()
+    told = variables(executor.home, executor.ask("endpoint")["url"])
+    if "json" in options:
+        print(json.dumps(told, indent=2))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
+    return OK
 
 
 def _show_table(table: Table, data: Any, options: Options) -> int:
@@ -268,7 +284,13 @@ COMMANDS: dict[str, tuple[str, str, Any]] = {
     ),
     "rm": ("Delete a function, or one version or alias of it.", "lambdanb rm thumbnail", _rm),
     "limits": ("Show every limit, and what holds it on this machine.", "lambdanb limits", _limits),
-    "serve": ("Keep the executor running until interrupted.", "lambdanb serve", _serve),
+    "env": (
+        "Print what AWS clients need: the endpoint's address, keys and region. It is served while a notebook or "
+        "lambdanb serve runs.",
+        'eval "$(lambdanb env)" && aws lambda list-functions',
+        _env,
+    ),
+    "serve": ("Keep the executor running and AWS's API served, until interrupted.", "lambdanb serve", _serve),
 }
 
 
@@ -278,7 +300,7 @@ def _parser(command: str) -> Parser:
     add = parser.add_argument
     if command in ("show", "invoke", "logs", "rm"):
         add("name", metavar="NAME", help=_NAME)
-    if command in ("ls", "show", "invoke", "limits", "deploy"):
+    if command in ("ls", "show", "invoke", "limits", "deploy", "env"):
         add("--json", action="store_true", help="print JSON")
     if command == "invoke":
         add("event", metavar="EVENT", nargs="?", help="JSON, @FILE, or - for standard input; null when it is left out")

@@ -168,7 +168,7 @@ def test_help(home: Path) -> None:
 def test_serve_stays_until_it_is_ended(home: Path, number: signal.Signals) -> None:
     with subprocess.Popen([*COMMAND, "serve"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = wait_for_line(process.stdout, "comes later")
+        lines = wait_for_line(process.stdout, "AWS API")
         pid = int(lines[0].split()[-1])
         assert str(home) in lines[1]
         assert Path(lines[2].split()[-1]).is_socket()
@@ -184,9 +184,9 @@ def test_serve_stays_until_it_is_ended(home: Path, number: signal.Signals) -> No
 def test_serve_starts_a_killed_executor_again(home: Path) -> None:
     with subprocess.Popen([*COMMAND, "serve"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        pid = int(wait_for_line(process.stdout, "comes later")[0].split()[-1])
+        pid = int(wait_for_line(process.stdout, "AWS API")[0].split()[-1])
         os.kill(pid, signal.SIGKILL)
-        again = int(wait_for_line(process.stdout, "comes later")[0].split()[-1])
+        again = int(wait_for_line(process.stdout, "AWS API")[0].split()[-1])
         assert again != pid
         process.terminate()
         assert process.wait(DEADLINE_S) == 0

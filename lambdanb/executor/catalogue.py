@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
+from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
-from lambdanb.executor.code import CodeStore
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.fleet import Fleet
 from lambdanb.executor.loop import Timer

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lambdanb.code.store import SOURCE_FILE
 from lambdanb.executor import concurrency, log_reader, record_reader
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.code import SOURCE_FILE
 from lambdanb.executor.event_queue import EventQueue
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion
@@ -143,9 +143,14 @@ class Operations:
         return self._describe(self.registry.get(name, qualifier)) | {"arn": function_arn(name, qualifier)}
 
     def op_source(self, name: str, qualifier: str | None = None) -> dict[str, Any]:
-        """The code of a function's module."""
+        """The code of the function's module, the one that its handler names."""
         version = self.registry.get(name, qualifier)
-        return {"source": self.catalogue.code.read(version.code_sha256).decode("utf-8", "surrogatepass")}
+        module = version.configuration.handler.rpartition(".")[0].replace(".", "/")
+        try:
+            source = self.catalogue.code.read(version.code_sha256, f"{module}.py")
+        except (FileNotFoundError, ValueError):
+            raise ResourceNotFoundException(f"{version.arn} has no file {module}.py: its handler names none") from None
+        return {"source": source.decode("utf-8", "replace" if version.configuration.recorded else "surrogatepass")}
 
     def op_publish(self, name: str, description: str = "") -> dict[str, Any]:
         """Freeze $LATEST as a version."""

@@ -174,8 +174,14 @@ class Registry:
         return found
 
     def code_in_use(self) -> set[str]:
-        """The code of all versions, for the code store's `prune`."""
-        return {row[0] for row in self.connection.execute("SELECT DISTINCT code_sha256 FROM versions")}
+        """The code of all versions, for the code store's `prune`; where there are layers, theirs and the function's own
+        too, which are laid over each other again when one of them changes."""
+        used = {row[0] for row in self.connection.execute("SELECT DISTINCT code_sha256 FROM versions")}
+        layered = "SELECT configuration FROM versions WHERE json_extract(configuration, '$.recorded.OwnCode') NOT NULL"
+        for (configuration,) in self.connection.execute(layered):
+            recorded = json.loads(configuration)["recorded"]
+            used |= {recorded["OwnCode"], *(layer["Content"] for layer in recorded["Layers"])}
+        return used
 
     def publish(
         self, name: str, description: str = "", *, code_sha256: str | None = None, revision_id: str | None = None

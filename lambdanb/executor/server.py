@@ -5,7 +5,8 @@ A client sends messages (`lambdanb.model.wire`) and gets one answer to each, in 
     {"n": 7, "op": "invoke", "name": ..., ...} + event   ──▶
     ◀──   {"n": 7, ...} + payload        or        {"n": 7, "refused": {code, message, ...}}
 
-Connections are also the lifeline: while one is open the executor lives (`on_alone` is called when the last has gone).
+Connections are also the lifeline: while one is open the executor lives (`on_alone` is called when the last has gone);
+those of its own parts, such as the gateway, don't count.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ Handle = Callable[["Client", dict[str, Any], bytes], None]
 class Client:
     """One connection. Each request is answered or refused once, at any time, also when the client has left.
 
-    `waiting`: requests that have not been.
+    `waiting`: requests that have not been. `serves`: it is a part of the executor (the gateway) and
+    keeps nobody alive.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.waiting = 0
+        self.serves = False
         self._stream = stream
 
     @property
@@ -88,6 +91,17 @@ class Server:
         self._loop.forget(self._socket.fileno())
         self._socket.close()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody is connected beside the executor's own parts."""
+        return any(not client.serves for client in self.clients)
+
+    def serve(self, client: Client) -> None:
+        """This client is a part of the executor."""
+        client.serves = True
+        if not self.in_use:
+            self._on_alone()
+
     def take_waiting(self) -> None:
         """Let in who has knocked but isn't served yet: ask before deciding that nobody is there."""
         self._accept(0)
@@ -103,7 +117,7 @@ class Server:
     def _welcome(self, sock: socket.socket) -> None:
         def on_end(_: str | None) -> None:
             self.clients.discard(client)
-            if not self.clients:
+            if not self.in_use:
                 self._on_alone()
 
         stream = Stream(

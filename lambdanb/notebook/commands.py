@@ -19,6 +19,7 @@ from lambdanb.client.function import Function, Mode
 from lambdanb.client.invocation import Invocation
 from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one, weight
 from lambdanb.client.tables import Table, functions_table, limits_table, settings_table
+from lambdanb.gateway.credentials import variables
 from lambdanb.model.rules import RULES
 from lambdanb.notebook.cell_options import cell_parser
 from lambdanb.notebook.events import cut_event
@@ -138,6 +139,12 @@ def _limits(options: Options) -> Table:
     return limits_table(Executor.of().ask("limits"))
 
 
+def _endpoint(options: Options) -> None:
+    executor = Executor.of()
+    told = variables(executor.home, executor.ask("endpoint")["url"])
+    print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
+
+
 def _rm(options: Options) -> None:
     function = _function(options)
     function.delete()
@@ -209,6 +216,12 @@ def _commands() -> dict[str, Command]:
         "logs": Command(logs, _logs),
         "limits": Command(
             _parser("limits", "Show every limit, and what holds it on this machine.", function=False), _limits
+        ),
+        "endpoint": Command(
+            _parser(
+                "endpoint", "Serve AWS's own API, and show what boto3 and the AWS CLI need for it.", function=False
+            ),
+            _endpoint,
         ),
         "rm": Command(_parser("rm", "Delete a function, or one version or alias of it."), _rm),
         "configure": Command(configure, _configure),
