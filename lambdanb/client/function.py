@@ -87,7 +87,7 @@ class Function:
                   run and retried; "dry-run" checks that it could be invoked
         cold      run in a new execution environment, even if an idle one is there
         """
-        more = {} if client_context is None else {"client_context": dict(client_context)}
+        more = {} if client_context is None else {"client_context": _checked_context(client_context)}
         request = self._request(mode, log=True, cold=cold, **more)
         header, payload = self._executor.call(request, encode_event(event))
         return Invocation(self.name, header, payload)
@@ -217,6 +217,7 @@ class Function:
 
 
 _encoder = json.JSONEncoder()
+_LARGEST_CONTEXT_BYTES = 3583
 _LARGEST_EVENT_BYTES = max(rules.payload_bytes for rules in RULES.values())
 
 
@@ -237,6 +238,22 @@ def encode_event(event: Any) -> bytes:
             f"(limit {_LARGEST_EVENT_BYTES} bytes)"
         )
     return payload
+
+
+def _checked_context(context: Mapping[str, Any]) -> dict[str, Any]:
+    """A client context, as AWS takes one: a JSON object, at most 3,583 bytes of it in base64."""
+    if not isinstance(context, Mapping):
+        raise TypeError(f"client_context is {context!r:.80}: it must be a dict that JSON can say")
+    try:
+        encoded = _encoder.encode(dict(context))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"client_context must be a dict that JSON can say: {error}") from None
+    size = 4 * ((len(encoded) + 2) // 3)
+    if size > _LARGEST_CONTEXT_BYTES:
+        raise ValueError(
+            f"client_context has {size:,} bytes in base64; Lambda takes at most {_LARGEST_CONTEXT_BYTES:,}"
+        )
+    return dict(context)
 
 
 def settings_to_wire(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -268,6 +268,24 @@ def test_a_home_that_can_t_be_one_is_named(tmp_path: Path, monkeypatch: pytest.M
         lambdanb.functions()
 
 
+@pytest.mark.parametrize("context", [5, {"n": object()}])
+def test_a_client_context_is_json(echo: lambdanb.Function, context: Any) -> None:
+    with pytest.raises(TypeError, match=r"client_context .*must be a dict that JSON can say"):
+        echo.invoke(1, client_context=context)
+
+
+def test_a_client_context_has_a_largest_size(echo: lambdanb.Function) -> None:
+    with pytest.raises(ValueError, match="Lambda takes at most 3,583"):
+        echo.invoke(1, client_context={"custom": {"x": "y" * 4000}})
+
+
+def test_a_client_context_of_another_shape_fails_its_invocation_alone(echo: lambdanb.Function) -> None:
+    failed = echo.invoke(1, client_context={"client": 5})
+    assert failed.error is not None
+    assert "Unable to parse Client Context" in str(failed.error)
+    assert echo(2) == 2
+
+
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
     with pytest.raises(TypeError, match=r"unknown setting memroy; there are .*memory, .*timeout"):
         echo.configure(memroy=512)

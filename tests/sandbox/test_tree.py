@@ -117,3 +117,23 @@ def test_an_executor_id_tells_whether_it_lives() -> None:
     assert not identity.is_dead(f"{pid}-{int(started) + 1}-{elsewhere}")
     for strange in ("", "x", "1-2", "a-b-c", "environment-1"):
         assert not identity.is_dead(strange)
+
+
+def test_more_children_than_a_page_of_proc_names() -> None:
+    """The kernel tells of some 600 at a time."""
+    program = (
+        "import os, sys, time\n"
+        "for _ in range(900):\n"
+        "    if os.fork() == 0:\n"
+        "        time.sleep(60)\n"
+        "print('forked', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "forked\n"
+            assert len(tree.children(parent.pid)) == 900
+        finally:
+            tree.end_descendants(parent.pid, timeout_s=10)
+            parent.kill()
