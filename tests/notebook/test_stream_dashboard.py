@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ ECHO = "def lambda_handler(event, context):\n    return event"
 def shown(home: Path) -> Iterator[Callable[..., StreamDashboard]]:
     """A dashboard of a function that echoes; closed at the end."""
     opened: list[StreamDashboard] = []
+    before = _tables()
 
     def show(*arguments: Any, **settings: Any) -> StreamDashboard:
         opened.append(dashboard(lambdanb.deploy("echo", ECHO), *arguments, **settings))
@@ -32,7 +34,13 @@ def shown(home: Path) -> Iterator[Callable[..., StreamDashboard]]:
     yield show
     for each in opened:
         each.close()
-    assert not [name for name in os.listdir(f"/proc/{os.getpid()}/fd") if "lambdanb-load" in _target(name)]
+    assert _tables() <= before
+
+
+def _tables() -> set[str]:
+    """The descriptors of this process that hold a load's table."""
+    gc.collect()
+    return {name for name in os.listdir(f"/proc/{os.getpid()}/fd") if "lambdanb-load" in _target(name)}
 
 
 def _target(descriptor: str) -> str:
