@@ -239,6 +239,7 @@ def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
     if tmp != "/tmp":
         os.environ["TMPDIR"] = tmp
     os.chdir(root)
+    _as_init_left_it.restore()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     import tempfile
@@ -246,18 +247,55 @@ def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
     tempfile.tempdir = None
 
 
+class _AsInitLeftIt:
+    """What a template's init changed of the variables and the working folder, for the environments forked from it."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, str | None] = {}
+        self._folder: str | None = None
+
+    def note(self, before: dict[str, str], folder: str) -> None:
+        """After init: what was there before it."""
+        now = dict(os.environ)
+        names = before.keys() | now.keys()
+        self._changed = {name: now.get(name) for name in names if now.get(name) != before.get(name)}
+        self._folder = None if os.getcwd() == folder else os.getcwd()
+
+    def restore(self) -> None:
+        for name, value in self._changed.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if self._folder is not None:
+            os.chdir(self._folder)
+
+
+_as_init_left_it = _AsInitLeftIt()
+
+
 def _template(data: socket.socket, start: dict[str, Any]) -> NoReturn:
     """SnapStart: initialise once, then fork environments from here, like a zygote that already ran init.
 
-    A snapshot can't carry threads or connections, so an init that leaves some behind is refused.
+    A fork can't carry threads, children, connections or files in /tmp: an init that leaves some behind is refused.
     """
     from lambdanb.runtime import zygote
 
     sys.path.insert(0, os.getcwd())
+    before, folder = dict(os.environ), os.getcwd()
     handler, failure = bootstrap.initialise(start)
-    threads = len(os.listdir("/proc/self/task"))
-    answer = {"ready": handler is not None, "threads": threads, "rss_kb": resident_kb()}
-    control.send(data, answer | {"failure": failure.decode(), "sockets": _open_sockets() - 1})
+    answer = {
+        "ready": handler is not None,
+        "failure": failure.decode(),
+        "rss_kb": resident_kb(),
+        "threads": len(os.listdir("/proc/self/task")),
+        "children": len(tree.children(os.getpid())),
+        "sockets": _open_sockets() - 1,
+        "files": len(os.listdir(os.environ.get("TMPDIR", "/tmp"))),
+    }
+    control.send(data, answer)
+    if handler is not None:
+        _as_init_left_it.note(before, folder)
     if handler is None:
         os._exit(1)
     zygote.serve(data, handler)

@@ -20,7 +20,6 @@ import numpy
 
 logging.getLogger().setLevel(logging.INFO)
 token = os.urandom(8).hex()
-opened = open("/tmp/from-init", "w") and True
 
 def lambda_handler(event, context):
     logging.info("at level info")
@@ -89,10 +88,12 @@ def lambda_handler(event, context): return event
 UNFIT = {
     "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
     "a socket": "import socket\nkept = socket.socket()\n",
+    "a child": "import subprocess\nkept = subprocess.Popen(['sleep', '600'])\n",
+    "a file": "open('/tmp/model', 'w').write('x')\n",
 }
 
 
-@pytest.mark.parametrize("what", ["a thread", "a socket"])
+@pytest.mark.parametrize("what", UNFIT)
 def test_init_that_can_t_be_forked_runs_as_without(shared_home: Path, what: str) -> None:
     source = f"{UNFIT[what]}\nimport os\ntoken = os.urandom(8).hex()\ndef lambda_handler(e, c): return token\n"
     function = lambdanb.deploy("unfit", source, snap_start=True, timeout=10)
@@ -161,3 +162,17 @@ def lambda_handler(event, context):
     function = lambdanb.deploy("snapped", source, snap_start=True)
     for _ in range(2):
         assert "mine" not in function.invoke(cold=True).payload
+
+
+def test_what_init_did_to_the_variables_and_the_folder(shared_home: Path) -> None:
+    source = """
+import os
+os.environ["MODE"] = "fast"
+del os.environ["LANG"]
+os.chdir("/usr")
+def lambda_handler(event, context):
+    return os.environ.get("MODE"), os.environ.get("LANG"), os.environ["AWS_LAMBDA_FUNCTION_NAME"], os.getcwd()
+"""
+    function = lambdanb.deploy("moved", source, snap_start=True)
+    for _ in range(2):
+        assert function.invoke(cold=True).payload == ["fast", None, "moved", "/usr"]
