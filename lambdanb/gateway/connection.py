@@ -30,7 +30,8 @@ class Connection(RequestHandler):
             self.force_close()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        if self._current_request is None and not self._messages:
+        waits = self._waiter is not None and not self._waiter.done()
+        if waits and not self._messages:
             return None
         # Closed after what is under way. `close` itself would cancel a request that has only just arrived.
         self._close = True

@@ -1,4 +1,6 @@
-"""One JupyterLab server and one Chromium for all browser tests, a page for each.
+"""One JupyterLab server and one Chromium for a module of browser tests, a page for each test.
+
+Not for all: while playwright runs, no other test of this process could have an event loop of its own.
 
 They are skipped where there is no Chromium. Each test's last view is kept as a picture in pytest's temporary folder
 (`screenshots0/` in `--basetemp`, or in /tmp/pytest-of-USER/pytest-current).
@@ -19,7 +21,7 @@ playwright_api.expect.set_options(timeout=1e3 * DEADLINE_S)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The machine's own Chromium; playwright's are never downloaded."""
     if CHROMIUM is None:
@@ -32,7 +34,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The server; its kernels share a home."""
     folder = tmp_path_factory.mktemp("lab")
@@ -40,7 +42,7 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield server
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures are kept."""
     return tmp_path_factory.mktemp("screenshots")

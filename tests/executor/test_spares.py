@@ -115,10 +115,16 @@ def test_the_function_has_nothing_of_it(home: Path, without: str, monkeypatch: p
     monkeypatch.setenv("LAMBDANB_WITHOUT", without)
     lambdanb.deploy("other", "def lambda_handler(event, context): return 'other'\n", memory=256, tmp=700)()
     function = lambdanb.deploy("mine", SOURCE, memory=256, tmp=600)
-    assert eventually(lambda: bool(spares(home)), 10)
-    before = spares(home)
-    answers = cold_at_once(function, [None] * 3)
-    assert before & environments(home)
+    answers: list[Any] = []
+
+    def one_is_taken() -> bool:
+        # /proc may show one that the executor hasn't heard of yet: then another is taken.
+        assert eventually(lambda: bool(spares(home)), 10)
+        before = spares(home)
+        answers[:] = cold_at_once(function, [None] * 3)
+        return bool(before & environments(home))
+
+    assert any(one_is_taken() for _ in range(3))
     for answer in answers:
         for opened in answer["opened"]:
             kinds = [opened.pop(number).partition(":")[0] for number in ("0", "1", "2")]
