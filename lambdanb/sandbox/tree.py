@@ -62,7 +62,7 @@ def children(pid: int) -> list[int]:
     for thread in threads:
         try:
             with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
-                text = file.read(1 << 20)
+                text = b"".join(iter(lambda: file.read(1 << 20), b""))  # the kernel gives a page at a time
         except FileNotFoundError:
             if os.path.exists("/proc/thread-self/children"):
                 continue  # the thread has ended meanwhile

@@ -67,6 +67,33 @@ def test_the_scan_of_proc_finds_the_same(family: tuple[int, set[int]]) -> None:
     assert sorted(tree._children_by_scan(root)) == sorted(tree.children(root))
 
 
+# 1,500 children, more than the kernel lists in one page, which end with this process.
+CROWD = """
+import ctypes, os, signal
+made = 0
+for _ in range(1500):
+    if os.fork() == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+        signal.pause()
+    made += 1
+print(made, flush=True)
+signal.pause()
+"""
+
+
+def test_a_crowd_is_found_and_ended_whole() -> None:
+    with subprocess.Popen([sys.executable, "-c", CROWD], stdout=subprocess.PIPE, text=True) as root:
+        assert root.stdout is not None
+        try:
+            made = int(root.stdout.readline())
+            found = tree.children(root.pid)
+            assert len(set(found)) == len(found) == made
+            assert tree.end_descendants(root.pid, timeout_s=30)
+            assert not [pid for pid in found if tree.is_alive(pid)]
+        finally:
+            root.kill()
+
+
 def test_all_end_but_the_root(family: tuple[int, set[int]]) -> None:
     root, members = family
     started = time.perf_counter()
