@@ -127,3 +127,14 @@ with open(os.getcwd() + '/{os.path.basename(file.name)}', 'rb', buffering=0) as 
 """)
     assert answer["result"] == 300 * MIB
     assert answer["memory_bytes"] < 60 * MIB
+
+
+def test_what_was_used_is_known_when_all_is_gone(rig: Rig) -> None:
+    environment = rig.environment(memory_mb=512)
+    environment.send("x = b'x' * (60 << 20); result = 1")
+    environment.stream.readline()
+    sandbox = environment.sandbox
+    sandbox.destroy()
+    memory_bytes, cpu_ns = sandbox.usage()
+    assert memory_bytes >= sandbox.shared_bytes + ((60 << 20) if CAPABILITIES.cgroup else 0) > 0
+    assert cpu_ns >= 0
