@@ -89,10 +89,12 @@ def lambda_handler(event, context): return event
 UNFIT = {
     "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
     "a socket": "import socket\nkept = socket.socket()\n",
+    "a child": "import subprocess\nkept = subprocess.Popen(['sleep', '600'])\n",
+    "a daemon": "import subprocess\nsubprocess.run('sleep 600 & exit', shell=True)\n",
 }
 
 
-@pytest.mark.parametrize("what", ["a thread", "a socket"])
+@pytest.mark.parametrize("what", sorted(UNFIT))
 def test_init_that_can_t_be_forked_runs_as_without(shared_home: Path, what: str) -> None:
     source = f"{UNFIT[what]}\nimport os\ntoken = os.urandom(8).hex()\ndef lambda_handler(e, c): return token\n"
     function = lambdanb.deploy("unfit", source, snap_start=True, timeout=10)
@@ -147,17 +149,3 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-
-
-def test_what_the_template_wrote_to_tmp(shared_home: Path) -> None:
-    """A template's /tmp isn't part of the snapshot's memory; environments write to their own."""
-    source = """
-import os
-def lambda_handler(event, context):
-    seen = os.listdir("/tmp")
-    open("/tmp/mine", "w").write("x")
-    return seen
-"""
-    function = lambdanb.deploy("snapped", source, snap_start=True)
-    for _ in range(2):
-        assert "mine" not in function.invoke(cold=True).payload
