@@ -32,11 +32,17 @@ if TYPE_CHECKING:
     from lambdanb.model.errors import TooManyRequestsException as TooManyRequestsException
     from lambdanb.notebook import load_ipython_extension as load_ipython_extension
     from lambdanb.notebook import unload_ipython_extension as unload_ipython_extension
+    from lambdanb.notebook.cost_calculator import calculate_cost as calculate_cost
+    from lambdanb.notebook.keep_alive_explorer import explore_keep_alive as explore_keep_alive
+    from lambdanb.notebook.memory_explorer import explore_memory as explore_memory
 
 __version__ = "0.1.0.dev0"
 
 _WHERE = {
+    "calculate_cost": "lambdanb.notebook.cost_calculator",
     "deploy": "lambdanb.client.deploy",
+    "explore_keep_alive": "lambdanb.notebook.keep_alive_explorer",
+    "explore_memory": "lambdanb.notebook.memory_explorer",
     "function": "lambdanb.client.deploy",
     "functions": "lambdanb.client.deploy",
     "get": "lambdanb.client.deploy",

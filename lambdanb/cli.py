@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.choices import NotFound, find, unknown
-from lambdanb.client.options import Parser, UsageProblem, add_settings
+from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one
 from lambdanb.model.errors import ExecutorLost, ServiceError
 
 if TYPE_CHECKING:
@@ -115,12 +115,26 @@ def _invoke(options: Options) -> int:
     elif error is not None:
         print(error, file=sys.stderr)
     elif invocation.status_code == 202:
-        print(f"accepted, request {invocation.request_id}", file=sys.stderr)
+        print(
+            f"accepted, request {invocation.request_id}: it is on disk. The executor leaves with its last client, and "
+            "what it hasn't finished, a retry too, waits for the next one; `lambdanb serve` keeps it running.",
+            file=sys.stderr,
+        )
     elif invocation.status_code == 204:
         print("it could have run", file=sys.stderr)
     else:
-        print(json.dumps(invocation.payload, indent=2, ensure_ascii=False))
+        _print_json(invocation.payload)
     return OK if error is None else FUNCTION_FAILED
+
+
+def _print_json(value: Any) -> None:
+    """Print as people read it; escaped where standard output can't say it (a lone surrogate, another encoding)."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 def _event(text: str | None) -> Any:
@@ -183,6 +197,12 @@ def _deploy(options: Options) -> int:
 
 
 def _check_syntax(source: str, path: str) -> None:
+    from lambdanb.client.source import source_text
+
+    try:
+        source_text(source)
+    except ValueError as error:
+        raise UsageProblem(str(error)) from None
     try:
         compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -216,11 +236,27 @@ def _serve(options: Options) -> int:
                 f"executor  process {pid}\nhome      {executor.home}\nsocket    {executor.home / 'run/executor.sock'}"
             )
             print("It serves this user's notebooks and scripts, and runs until you interrupt (Ctrl-C) or end this.")
-            print("AWS's own API (boto3, the AWS CLI) isn't served yet: that front door comes later.", flush=True)
+            print(f"AWS API   {executor.ask('endpoint')['url']}  (lambdanb env tells what clients need)", flush=True)
             known = pid
         if ended.wait(5.0):
             executor.close()
             return OK
+
+
+def _env(options: Options) -> int:
+    """The variables, to be taken into a shell by eval or into a program by --json."""
+    import shlex
+
+    from lambdanb.client.connection import Executor
+    from lambdanb.gateway.credentials import variables
+
+    executor = Executor.of()
+    told = variables(executor.home, executor.ask("endpoint")["url"])
+    if "json" in options:
+        print(json.dumps(told, indent=2))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
+    return OK
 
 
 def _show_table(table: Table, data: Any, options: Options) -> int:
@@ -248,7 +284,13 @@ COMMANDS: dict[str, tuple[str, str, Any]] = {
     ),
     "rm": ("Delete a function, or one version or alias of it.", "lambdanb rm thumbnail", _rm),
     "limits": ("Show every limit, and what holds it on this machine.", "lambdanb limits", _limits),
-    "serve": ("Keep the executor running until interrupted.", "lambdanb serve", _serve),
+    "env": (
+        "Print what AWS clients need: the endpoint's address, keys and region. It is served while a notebook or "
+        "lambdanb serve runs.",
+        'eval "$(lambdanb env)" && aws lambda list-functions',
+        _env,
+    ),
+    "serve": ("Keep the executor running and AWS's API served, until interrupted.", "lambdanb serve", _serve),
 }
 
 
@@ -258,18 +300,24 @@ def _parser(command: str) -> Parser:
     add = parser.add_argument
     if command in ("show", "invoke", "logs", "rm"):
         add("name", metavar="NAME", help=_NAME)
-    if command in ("ls", "show", "invoke", "limits", "deploy"):
+    if command in ("ls", "show", "invoke", "limits", "deploy", "env"):
         add("--json", action="store_true", help="print JSON")
     if command == "invoke":
         add("event", metavar="EVENT", nargs="?", help="JSON, @FILE, or - for standard input; null when it is left out")
-        add("--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried")
-        add("--dry-run", action="store_true", help="only check that it could be invoked")
+        mode = parser.add_mutually_exclusive_group().add_argument
+        mode(
+            "--async",
+            dest="run_async",
+            action="store_true",
+            help="queue the event; it runs, and is retried, while there is a client: see lambdanb serve",
+        )
+        mode("--dry-run", action="store_true", help="only check that it could be invoked")
         add("--cold", action="store_true", help="in a new execution environment")
         add("--qualifier", metavar="Q", help="a version or an alias")
         add("--log", action="store_true", help="print its log too, to standard error")
     if command == "logs":
         add("-f", "--follow", action="store_true", help="print new lines as they come, until interrupted")
-        add("-n", type=int, metavar="N", help="so many lines; 100 by default")
+        add("-n", type=at_least_one, metavar="N", help="so many lines; 100 by default")
         add("--request", metavar="ID", help="only this invocation's")
     if command == "deploy":
         add("name", metavar="NAME", help="letters, digits, - and _, at most 64")

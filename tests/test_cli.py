@@ -62,7 +62,18 @@ def test_invoke(inverse: Path, tmp_path: Path) -> None:
     assert (told["status_code"], told["payload"], told["function_error"]) == (200, {"inverse": 1.0}, None)
     assert told["record"]["memory_mb"] == 256
     assert json.loads(lambdanb("invoke", "inverse", '{"x": 1}', "--async", "--json").stdout)["status_code"] == 202
+    accepted = lambdanb("invoke", "inverse", '{"x": 1}', "--async")
+    assert accepted.stdout == ""
+    assert "`lambdanb serve` keeps it running" in accepted.stderr
     assert lambdanb("invoke", "inverse:$LATEST", '{"x": 1}', "--dry-run").stdout == ""
+
+
+def test_an_answer_that_standard_output_cannot_say(home: Path) -> None:
+    lambdanb("deploy", "surrogate", "-", given="def lambda_handler(event, context): return 'caf\u00e9 ' + chr(event)\n")
+    assert lambdanb("invoke", "surrogate", str(0x1F600)).stdout == '"caf\u00e9 \U0001f600"\n'
+    escaped = lambdanb("invoke", "surrogate", str(0xD800)).stdout
+    assert escaped.isascii()
+    assert json.loads(escaped) == "caf\u00e9 \ud800"
 
 
 def test_a_function_that_fails_ends_with_1(inverse: Path) -> None:
@@ -86,7 +97,9 @@ def test_a_function_that_fails_ends_with_1(inverse: Path) -> None:
         (["deploy", "inverse", "-", "--memory", "64"], 3, "memorySize"),
         (["show", "invers"], 3, "did you mean inverse?"),
         (["invoke", "inverse:live"], 3, "$LATEST"),
-        (["logs", "inverse", "-n", "many"], 2, "many"),
+        (["logs", "inverse", "-n", "many"], 2, "'many' is not a whole number, 1 or more"),
+        (["invoke", "inverse", "--async", "--dry-run"], 2, "--dry-run: not allowed with argument --async"),
+        (["logs", "inverse", "-n", "0"], 2, "'0' is not a whole number, 1 or more"),
     ],
 )
 def test_a_mistake_names_the_choices(inverse: Path, arguments: list[str], status: int, told: str) -> None:
@@ -130,6 +143,12 @@ def test_following_a_log(inverse: Path, home: Path) -> None:
         assert process.wait(DEADLINE_S) == 130
 
 
+def test_as_a_module(home: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "lambdanb", "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == lambdanb("--help").stdout
+
+
 def test_limits(home: Path) -> None:
     assert "memory" in lambdanb("limits").stdout
     answer = json.loads(lambdanb("limits", "--json").stdout)
@@ -149,7 +168,7 @@ def test_help(home: Path) -> None:
 def test_serve_stays_until_it_is_ended(home: Path, number: signal.Signals) -> None:
     with subprocess.Popen([*COMMAND, "serve"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = wait_for_line(process.stdout, "comes later")
+        lines = wait_for_line(process.stdout, "AWS API")
         pid = int(lines[0].split()[-1])
         assert str(home) in lines[1]
         assert Path(lines[2].split()[-1]).is_socket()
@@ -165,9 +184,9 @@ def test_serve_stays_until_it_is_ended(home: Path, number: signal.Signals) -> No
 def test_serve_starts_a_killed_executor_again(home: Path) -> None:
     with subprocess.Popen([*COMMAND, "serve"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        pid = int(wait_for_line(process.stdout, "comes later")[0].split()[-1])
+        pid = int(wait_for_line(process.stdout, "AWS API")[0].split()[-1])
         os.kill(pid, signal.SIGKILL)
-        again = int(wait_for_line(process.stdout, "comes later")[0].split()[-1])
+        again = int(wait_for_line(process.stdout, "AWS API")[0].split()[-1])
         assert again != pid
         process.terminate()
         assert process.wait(DEADLINE_S) == 0

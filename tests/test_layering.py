@@ -27,6 +27,7 @@ FLOORS = {
     "runtime": 2,
     "simulator": 2,
     "sandbox": 1,
+    "code": 1,
     "streams": 1,
     "model": 1,
 }

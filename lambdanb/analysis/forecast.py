@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,10 @@ from lambdanb.simulator.laws import Floats
 from lambdanb.simulator.result import Run
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+
+    from lambdanb.analysis.run_plot import Plotted
 
 
 @dataclass(repr=False)
@@ -40,10 +44,25 @@ class Forecast:
         rows = {name: _band(np.array([each[name] for each in figures], dtype=float)) for name in figures[0]}
         return DataFrame.from_dict(rows, orient="index", columns=["mean", "standard_error", "low", "high"])
 
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known of it to read its numbers: of several runs a picture shows one."""
+        return [f"Simulated: the first of {len(self.runs)} runs."] if len(self.runs) > 1 else []
+
+    def plot(self, *others: Plotted, names: Sequence[str] | None = None) -> Figure:
+        """The first run on a page: arrivals, concurrency, environments, latency and cost.
+
+        others  results or forecasts to lay over it: `forecast.plot(result)`
+        names   one for each in the legend, this one first; it says anyhow what was measured and what simulated
+        """
+        from lambdanb.analysis.run_plot import plot_runs
+
+        return plot_runs([self, *others], names)
+
     def __repr__(self) -> str:
         outcome, runs = self.outcome, len(self.runs)
         p50, p99 = (outcome.latency_ms(percent) for percent in (50, 99))
-        latency = "" if p50 is None or p99 is None else f", p50 {p50:,.3g} ms, p99 {p99:,.3g} ms"
+        latency = "" if p50 is None or p99 is None else f", p50 {_short(p50)} ms, p99 {_short(p99)} ms"
         times = "" if runs == 1 else f", the first of {runs} runs"
         return (
             f"<Forecast, simulated: {outcome.count('arrivals'):,} invocations in {outcome.seconds:g} s{latency}, "
@@ -57,6 +76,11 @@ class Forecast:
     def cost(self, *, free_tier: bool = False) -> Bill:
         """The bill of the first run, exact, as if it were all of its month: `.cents()` rounds as AWS does."""
         return monthly_cost(self.runs[0].usages, self.rules, free_tier=free_tier)
+
+
+def _short(value: float) -> str:
+    """Three digits, never as a power: 5,340."""
+    return f"{float(f'{value:.3g}'):,g}"
 
 
 def _band(values: Floats) -> tuple[float, float, float, float]:

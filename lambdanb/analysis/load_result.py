@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from lambdanb.analysis.bill_of_records import bill_of
+from lambdanb.model.billing import Bill
 from lambdanb.model.outcome import Outcome
+from lambdanb.model.rules import TODAY, Rules
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame, Series, Timestamp
+
+    from lambdanb.analysis.run_plot import Plotted
 
 LATE_MS = 2.0
 """The loader keeps its schedule within 1 ms (99 % of the requests) on a machine that carries the load: twice that, and
@@ -42,6 +49,7 @@ class LoadResult:
     machine     CPU shares while it ran, a row per sample: "machine" (1: every core is busy), "executor" and "loader"
                 (1: a whole core)
     stopped     why it ended before its time; None if it didn't
+    rules, tmp_mb, architecture     under which it ran, and what is billed besides its memory
     """
 
     function: str
@@ -51,6 +59,9 @@ class LoadResult:
     outcome: Outcome
     machine: DataFrame
     stopped: str | None = None
+    rules: Rules = TODAY
+    tmp_mb: int = 512
+    architecture: str = "x86_64"
 
     @property
     def late_p99_ms(self) -> float:
@@ -97,9 +108,28 @@ class LoadResult:
             dtype=object,
         )
 
-    def cost(self) -> float:
-        """What AWS would ask for these invocations: dollars at list price, without free tier."""
-        return self.outcome.cost
+    def cost(self, *, free_tier: bool = False) -> Bill:
+        """What AWS would ask for these invocations, exact, as if they were all of their month, on demand: `.cents()`
+        rounds as AWS does."""
+        return bill_of(
+            self.records, self.rules, tmp_mb=self.tmp_mb, architecture=self.architecture, free_tier=free_tier
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known of it to read its numbers: that it was stopped, that the machine was the limit."""
+        notes = [f"Stopped: {self.stopped}."] if self.stopped else []
+        return notes + ([f"Limited by this machine: {self.limited_by}."] if self.limited_by else [])
+
+    def plot(self, *others: Plotted, names: Sequence[str] | None = None) -> Figure:
+        """The run on a page: arrivals, concurrency, environments, latency and cost.
+
+        others  results or forecasts to lay over it: `result.plot(forecast)`
+        names   one for each in the legend, this one first; it says anyhow what was measured and what simulated
+        """
+        from lambdanb.analysis.run_plot import plot_runs
+
+        return plot_runs([self, *others], names)
 
     def __repr__(self) -> str:
         told = [f"{len(self.records):,} requests in {self.seconds:g} s"]
@@ -109,11 +139,9 @@ class LoadResult:
         for percent in (50.0, 99.0):
             latency_ms = self.outcome.latency_ms(percent)
             if latency_ms is not None:
-                told.append(f"p{percent:g} {latency_ms:.3g} ms")
-        told.append(f"${self.cost():.3g}")
-        notes = [f"Stopped: {self.stopped}."] if self.stopped else []
-        notes += [f"Limited by this machine: {self.limited_by}."] if self.limited_by else []
-        return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *notes])
+                told.append(f"p{percent:g} {float(f'{latency_ms:.3g}'):,g} ms")
+        told.append(f"${self.outcome.cost:.3g}")
+        return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *self.notes])
 
     def _repr_html_(self) -> str:
         first, *notes = repr(self).splitlines()

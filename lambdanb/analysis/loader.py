@@ -2,7 +2,8 @@
 
 `python -m lambdanb.analysis.loader`, started by `loader_start`, which writes one line of JSON to its standard input.
 One loop over one connection to the executor; nothing in it waits for an answer, for the notebook, or for the executor
-to read. Its standard input is its lifeline: a line there stops the sending, its end ends the loader at once.
+to read. Its standard input is its lifeline: a line there has it send no more (STOP) or by another plan (CHANGE, which
+is in the table then); its end ends the loader at once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lambdanb.analysis.load_table import (
     EXECUTOR_LOST,
     INTERRUPTED,
     OK,
+    PLANNED,
     REFUSED,
     SAMPLES,
     SENT,
@@ -45,6 +47,7 @@ from lambdanb.client.connection import ANSWER_BYTES
 from lambdanb.client.start import connect
 from lambdanb.model.wire import MessageReader, Request
 
+STOP, CHANGE = b"stop\n", b"change\n"
 STOPPING_S = 1.0
 """How long the answers under way are waited for after an interrupt."""
 _LEAD_S = 0.05
@@ -71,9 +74,12 @@ class Loader:
         self._answered = 0
         self._start_s = 0.0
 
-    def run(self, seconds: float, answers_s: float) -> int | None:
-        """Send everything, wait at most `answers_s` for the last answers; how it ended, or None with the notebook."""
-        table, last = self._table, self._table.requests
+    def run(self, seconds: float, answers_s: float, stay_s: float) -> int | None:
+        """Send everything, wait at most `answers_s` for the last answers; how it ended, or None with the notebook.
+
+        It doesn't end before `stay_s`, as other requests may be planned until then.
+        """
+        table, last = self._table, int(self._table.head[PLANNED])
         use = MachineUse(_peer_pid(self._socket))
         sample_every_s = max(_SAMPLE_S, (seconds + answers_s) / SAMPLES)
         self._start_s = time.monotonic() + _LEAD_S
@@ -88,24 +94,31 @@ class Loader:
                     return EXECUTOR_LOST
                 now_s = time.monotonic() - self._start_s
             if self._next == last:
-                if self._answered == last:
+                if self._answered == last and now_s >= stay_s:
                     return INTERRUPTED if ending == INTERRUPTED else DONE
-                give_up_s = min(give_up_s, now_s + answers_s)
+                give_up_s = min(give_up_s, max(now_s, stay_s) + answers_s)
             if now_s >= give_up_s:
                 return ending
             if now_s >= sample_s:
                 sample_s = now_s + sample_every_s
                 table.put_sample(use.shares())
             wake_s = min(table.due_s[self._next] if self._next < last else math.inf, give_up_s, sample_s)
+            if stay_s > now_s:
+                wake_s = min(wake_s, stay_s)
             wait_s = max(wake_s - (time.monotonic() - self._start_s), 0.0)
             # select, as it alone takes microseconds in every Python.
             readable, writable, _ = select.select(watched, watched[:1] if self._unsent else [], [], wait_s)
             if _STDIN in readable:
-                if not os.read(_STDIN, 64):
+                told = os.read(_STDIN, 64)
+                if not told:
                     return None
-                last, ending = self._next, INTERRUPTED
-                give_up_s = now_s + STOPPING_S
-                table.head[STOPPED_S] = now_s
+                if STOP in told:
+                    last, ending, stay_s = self._next, INTERRUPTED, 0.0
+                    give_up_s = now_s + STOPPING_S
+                    table.head[STOPPED_S] = now_s
+                elif ending != INTERRUPTED:
+                    table.take_change(self._next)
+                    last, give_up_s = int(table.head[PLANNED]), math.inf
             if writable and not self._write():
                 return EXECUTOR_LOST
             if self._socket in readable and not self._receive():
@@ -190,7 +203,8 @@ def _read_plan() -> dict[str, Any] | None:
     """The line that the notebook writes; None when it went away before."""
     line = b""
     while not line.endswith(b"\n"):
-        data = os.read(_STDIN, 65_536)
+        # Not a byte more: what the notebook says after it is for the loop.
+        data = os.read(_STDIN, 1)
         if not data:
             return None
         line += data
@@ -207,7 +221,7 @@ def main() -> int:
     payloads = Payloads(plan["payloads_fd"])
     loader = Loader(connect(Path(plan["home"])), Request(**plan["request"]), table, payloads)
     be_punctual()
-    ending = loader.run(plan["seconds"], plan["answers_s"])
+    ending = loader.run(plan["seconds"], plan["answers_s"], plan["stay_s"])
     if ending is not None:
         table.head[ENDED_S] = time.monotonic() - table.head[START_MONOTONIC_S]
         table.head[ENDING] = ending

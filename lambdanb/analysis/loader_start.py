@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lambdanb.analysis.load_table import LoadTable, create_memory, table_bytes
+from lambdanb.analysis.load_table import CHANGED, CHANGED_S, PLANNED, LoadTable, create_memory, table_bytes
+from lambdanb.analysis.loader import CHANGE, STOP
 from lambdanb.analysis.payloads import write_payloads
 
 if TYPE_CHECKING:
@@ -36,25 +37,30 @@ class LoaderProcess:
         *,
         seconds: float,
         answers_s: float,
+        room: int = 0,
     ) -> None:
+        """`room`: for so many requests in all, should the plan change, which it may until `seconds` are over."""
         import numpy as np
 
-        table_fd, payloads_fd = create_memory(table_bytes(len(due_s))), create_memory(0)
+        requests = max(room, len(due_s))
+        table_fd, payloads_fd = create_memory(table_bytes(requests)), create_memory(0)
         self._errors_fd = create_memory(0)
         try:
-            self.table = LoadTable(table_fd, len(due_s))
-            np.asarray(self.table.due_s)[:] = due_s
+            self.table = LoadTable(table_fd, requests)
+            np.asarray(self.table.due_s)[: len(due_s)] = due_s
+            self.table.head[PLANNED] = len(due_s)
             for column in (self.table.sent_s, self.table.answered_s):
                 np.asarray(column)[:] = np.nan
             write_payloads(payloads_fd, payloads)
             plan = {
                 "home": str(home),
                 "request": request,
-                "requests": len(due_s),
+                "requests": requests,
                 "table_fd": table_fd,
                 "payloads_fd": payloads_fd,
                 "seconds": seconds,
                 "answers_s": answers_s,
+                "stay_s": seconds if room else 0.0,
             }
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "lambdanb.analysis.loader"],
@@ -91,7 +97,16 @@ class LoaderProcess:
 
     def stop(self) -> None:
         """Have it send no more, wait a moment for the answers that are under way, and end."""
-        self._write(b"stop\n")
+        self._write(STOP)
+
+    def change(self, from_s: float, due_s: NDArray[Any]) -> None:
+        """From `from_s` on, have it send when these are due, as far as there is room for them."""
+        import numpy as np
+
+        count = min(len(due_s), self.table.requests)
+        np.asarray(self.table.changed_s)[:count] = due_s[:count]
+        self.table.head[CHANGED_S], self.table.head[CHANGED] = from_s, count
+        self._write(CHANGE)
 
     def errors(self) -> str:
         """What it wrote to its standard error."""

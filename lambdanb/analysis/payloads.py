@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.function import encode_event
@@ -28,13 +28,18 @@ def payloads_of(event: Any, requests: int) -> list[bytes]:
     Raises TypeError when an event isn't JSON, ValueError for a DataFrame without rows.
     """
     if callable(event):
-        return [_payload(event(n), n) for n in range(requests)]
+        return [_payload(event, n) for n in range(requests)]
     if _is_frame(event):
         return _rows(event)
     return [encode_event(event)]
 
 
-def _payload(event: Any, n: int) -> bytes:
+def _payload(make: Callable[[int], Any], n: int) -> bytes:
+    try:
+        event = make(n)
+    except Exception as error:
+        error.add_note(f"This came of event({n}), which was to give the event of request {n}.")
+        raise
     try:
         return encode_event(event)
     except TypeError as error:

@@ -10,12 +10,15 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from lambdanb.analysis.forecast import Forecast
+from lambdanb.model.numbers import is_number, is_whole
 from lambdanb.model.rules import TODAY, Rules
 from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.policies import Decision, Policy
 from lambdanb.simulator.result import Run, run_of
 from lambdanb.simulator.run import Replication
 
@@ -44,10 +47,13 @@ def simulate(
     rules: Rules = TODAY,
     concurrency: int | None = None,
     reuse: str = "most-recently-used",
+    keep_alive: type[Policy] | Decision | None = None,
     threads: int | None = None,
     compiled: bool = True,
 ) -> Forecast:
-    """Forecast what synchronous invocations would come to.
+    """Forecast what invocations would come to: synchronous ones, or events, for a function with `Simulated(event=...)`.
+
+    Attempts at an event each count as an invocation in the outcome; what became of the events is in `runs[...].queues`.
 
     functions    a function, or several that share the account: profiles, or models of one's own
     stream       when it is invoked; of several functions one stream each, in their order
@@ -58,33 +64,41 @@ def simulate(
     rules        limits, billing and prices: `model.rules.TODAY`, `PREVIEW_2014`, or either with numbers replaced
     concurrency  the account's; None: the rules'
     reuse        which idle environment an invocation goes to: "most-recently-used" or "newest-created"
+    keep_alive   a policy for every function, instead of its own keep-alive: see `Simulated.keep_alive`
     threads      replications under way at a time; None: one per processor. They don't change the result
     compiled     False runs the kernel in plain Python, some 100 times slower: the reference
 
     It starts with no environments but provisioned ones, and what is under way at the end counts up to the end.
     Memory is in proportion to environments, windows and functions, not to invocations.
 
-    Raises ValueError for what can't be, naming the value and what is allowed.
+    Raises TypeError for what is no profile, model, stream or rules, ValueError for what can't be, naming the value and
+    what is allowed, and `policies.KeepAlivePolicyError` where a policy of one's own raises, with the function's name
+    and the time.
     """
     several = isinstance(functions, Sequence)
     models = [_model(each) for each in (functions if isinstance(functions, Sequence) else [functions])]
+    if keep_alive is not None:
+        models = [replace(each, keep_alive=keep_alive) for each in models]
     streams = list(stream) if isinstance(stream, Sequence) else [stream]
+    for each in streams:
+        if isinstance(each, type) or not callable(getattr(each, "chunks", None)):
+            raise TypeError(f"{each!r:.80} is no stream; give one of lambdanb.streams, such as Poisson(200)")
     if not models:
         raise ValueError("functions is empty: at least one function is wanted")
     if len(streams) != len(models):
         what = f"{len(models)} functions" if several else "one function"
         raise ValueError(f"{len(streams)} streams for {what}: one stream for each is wanted, in their order")
-    if not 0 < seconds < math.inf:
+    if not is_number(seconds) or not 0 < seconds < math.inf:
         raise ValueError(f"seconds is {seconds!r}: it must be a finite number over 0")
     if reuse not in REUSE:
         raise ValueError(f"reuse is {reuse!r}: it must be one of {', '.join(REUSE)}")
-    if not 1 <= windows <= MOST_WINDOWS:
-        raise ValueError(f"windows is {windows!r}: it must be from 1 to {MOST_WINDOWS:,}")
-    if seed < 0:
-        raise ValueError(f"seed is {seed!r}: it must be a whole number from 0")
-    for name, value in (("runs", runs), ("threads", threads)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is {value!r}: it must be at least 1")
+    if not isinstance(rules, Rules):
+        raise TypeError(f"rules are model.rules.TODAY, PREVIEW_2014 or either with numbers replaced, not {rules!r:.80}")
+    _check_whole("windows", windows, 1, MOST_WINDOWS)
+    _check_whole("seed", seed, 0)
+    _check_whole("runs", runs, 1)
+    if threads is not None:
+        _check_whole("threads", threads, 1)
     account = rules.concurrency if concurrency is None else concurrency
     _check_concurrency(models, account)
 
@@ -108,12 +122,22 @@ def simulate(
 
 
 def _model(function: FunctionLike) -> Simulated:
-    return function if isinstance(function, Simulated) else function.simulated()
+    if isinstance(function, Simulated):
+        return function
+    if not callable(getattr(function, "simulated", None)):
+        hint = "; its profile, by .profile(), is one" if callable(getattr(function, "profile", None)) else ""
+        raise TypeError(f"simulate forecasts profiles and models of functions; {function!r:.80} is none{hint}")
+    return function.simulated()
+
+
+def _check_whole(name: str, value: int, least: int, most: int | None = None) -> None:
+    if not is_whole(value) or value < least or (most is not None and value > most):
+        upto = "" if most is None else f" to {most:,}"
+        raise ValueError(f"{name} is {value!r}: it must be a whole number from {least}{upto}")
 
 
 def _check_concurrency(models: Sequence[Simulated], concurrency: int) -> None:
-    if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency!r}: it must be at least 1")
+    _check_whole("concurrency", concurrency, 1)
     set_aside = sum(each.provisioned if each.reserved is None else each.reserved for each in models)
     if set_aside > concurrency:
         raise ValueError(

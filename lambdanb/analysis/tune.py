@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from lambdanb.client.deploy import copy
 from lambdanb.client.function import Function
 from lambdanb.client.progress import Progress
 from lambdanb.model.errors import ResourceNotFoundException
+from lambdanb.model.numbers import is_number
 
 SIZES_MB = (128, 256, 512, 1024, 1769, 3008)
 """By default: the doublings, then one whole vCPU, then the last size at which there are no more than two."""
@@ -45,11 +46,14 @@ def tune(
     cold_starts  forced ones of each event at each size
 
     A size at which an invocation fails (out of memory, a timeout, an error) is told and never recommended. Ctrl-C
-    ends it with what there is. Raises ValueError for no sizes, no events, a weight that isn't above 0, or fewer than
-    two invocations.
+    ends it with what there is. Raises TypeError for what isn't a function, a list of sizes or JSON; ValueError for no
+    sizes, no events, a weight that isn't above 0, or fewer than two invocations; ValidationException for a size that
+    AWS doesn't have.
     """
+    if not isinstance(function, Function):
+        raise TypeError(f"tune invokes a deployed function; {function!r:.80} is none. Get one by deploy or get.")
     weighted = _weighted(event, events)
-    sizes = sorted(set(memory))
+    sizes = _sizes(memory)
     if not sizes:
         raise ValueError("memory names no size in MB to try")
     if invocations < 2 or cold_starts < 0:
@@ -74,6 +78,12 @@ def tune(
     return Tuning(function.name, [weight for weight, _ in weighted], tried, interrupted=interrupted)
 
 
+def _sizes(memory: Any) -> list[int]:
+    if isinstance(memory, str) or not isinstance(memory, Iterable):
+        raise TypeError(f"memory is {memory!r:.80}: it must be a list of sizes in MB, such as [128, 512]")
+    return sorted(set(memory))
+
+
 def _weighted(event: Any, events: Sequence[tuple[float, Any]] | None) -> list[tuple[float, Any]]:
     if events is None:
         return [(1.0, event)]
@@ -81,10 +91,17 @@ def _weighted(event: Any, events: Sequence[tuple[float, Any]] | None) -> list[tu
         raise ValueError("give one event, or events with their weights, not both")
     if not events:
         raise ValueError("events is empty: there is nothing to invoke with")
-    for weight, _ in events:
-        if not weight > 0:
-            raise ValueError(f"the weight of an event is a number above 0, not {weight!r}")
-    return list(events)
+    for pair in events:
+        _check_pair(pair)
+    return [(weight, event) for weight, event in events]
+
+
+def _check_pair(pair: Any) -> None:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"events are (weight, event) pairs, and {pair!r:.80} is none")
+    weight = pair[0]
+    if not is_number(weight) or not weight > 0:
+        raise ValueError(f"the weight of an event is a number above 0, not {weight!r}")
 
 
 @contextmanager

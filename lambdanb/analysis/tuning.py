@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 Strategy = Literal["cost", "speed", "balanced"]
-_WEIGHTS: dict[str, float] = {"cost": 0.0, "speed": 1.0, "balanced": 0.5}
+_WEIGHTS: dict[Strategy, float] = {"cost": 0.0, "speed": 1.0, "balanced": 0.5}
 _RESAMPLINGS = 1_000
 _PERCENTS = (50, 95, 99)
 
@@ -122,14 +123,28 @@ class Tuning:
             cost_per_million=means[chosen][1] * 1e6,
         )
 
-    def plot(self, axes: Sequence[Axes] | None = None) -> tuple[Axes, ...]:
-        """Time and cost against memory; sizes at which anything failed are left out."""
+    def plot(self) -> Figure:
+        """Time and cost against memory, with what is recommended. Sizes at which anything failed are left out, and
+        named below. Raises ValueError where no size is left."""
+        from lambdanb.analysis.figures import style
         from lambdanb.analysis.figures.memory_and_cost import memory_and_cost
 
-        fit = self.table[self.table["failed"] == 0]
-        if fit.empty:
+        fit = [self._is_fit(size) for size in self._sizes]
+        if not any(fit):
             raise ValueError(f"there is nothing to draw of {self.function}: {self._why_none()}")
-        return memory_and_cost(fit, measured=True, axes=axes)
+        time, cost = memory_and_cost(self.table[fit], measured=True)
+        for ax in (time, cost):
+            for strategy, dashes in zip(_WEIGHTS, style.DASHES, strict=False):
+                chosen = self.recommend(strategy)
+                told = f"{strategy}: {chosen.memory_mb:,} MB\n({chosen.confidence:.0%} of resamplings)"
+                ax.axvline(chosen.memory_mb, color=style.BLUE, linestyle=dashes, linewidth=1.2, zorder=1, label=told)
+        style.legend_beside(cost, "recommended for")
+        figure = cost.get_figure(root=True)
+        assert figure is not None
+        if not all(fit):
+            told = textwrap.fill(f"Left out, as not all went well there: {self._why_none()}", 90)
+            figure.supxlabel(told, x=0.01, ha="left", fontsize="small", color=style.GREY)
+        return figure
 
     def __repr__(self) -> str:
         note = " (interrupted)" if self.interrupted else ""

@@ -80,6 +80,10 @@ class Executor:
             pipeline = self._pipeline
         return pipeline.submit(request, payload, read)
 
+    def __reduce__(self) -> tuple[Callable[[Path], Executor], tuple[Path]]:
+        """Pickled, it is the home; connections are each process's own."""
+        return Executor.of, (self.home,)
+
     def close(self) -> None:
         """Hang up. The executor ends when its last client has; the next call connects again."""
         with self._lock:
@@ -168,6 +172,7 @@ class _Pipeline:
 
     def __init__(self, sock: socket.socket) -> None:
         self.ended = False
+        self._given_up = False
         self._socket = sock
         self._pending: dict[int, tuple[Request, Future[Any], Callable[[Answer], Any]]] = {}
         self._sending = threading.Lock()
@@ -186,9 +191,15 @@ class _Pipeline:
                 self._pending.pop(n, None)
                 self.ended = True
                 future.set_exception(lost(request, sent=False))
+            except BaseException:
+                # An interrupt: half a request may be on its way, and nothing can follow it on this connection.
+                self.close()
+                raise
         return future
 
     def close(self) -> None:
+        """Hang up: what is under way is given up."""
+        self.ended = self._given_up = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -209,12 +220,14 @@ class _Pipeline:
                 _, future, read = self._pending.pop(header["n"])
                 _settle(future, read, (header, payload))
         self.ended = True
+        if not self._given_up:
+            wait_for_peer_end(self._socket)
         with self._sending:
             pending, self._pending = self._pending, {}
             self._socket.close()
         for request, future, _ in pending.values():
             if future.set_running_or_notify_cancel():
-                future.set_exception(lost(request, sent=True))
+                future.set_exception(lost(request, sent=True, given_up=self._given_up))
 
 
 def _settle(future: Future[Any], read: Callable[[Answer], Any], answer: Answer) -> None:
@@ -229,8 +242,8 @@ def _settle(future: Future[Any], read: Callable[[Answer], Any], answer: Answer) 
         future.set_result(result)
 
 
-def lost(request: Request, *, sent: bool) -> ExecutorLost:
-    """The error of a request whose executor went away."""
+def lost(request: Request, *, sent: bool, given_up: bool = False) -> ExecutorLost:
+    """The error of a request whose executor went away, or whose connection was given up here."""
     header = request.header
     what = f"invoking {header['name']}" if header["op"] == "invoke" else f"the request {header['op']!r}"
     if not sent:
@@ -241,6 +254,8 @@ def lost(request: Request, *, sent: bool) -> ExecutorLost:
         run = "the event may have been accepted, in which case it will run"
     else:
         run = "it may have been carried out"
+    if given_up:
+        return ExecutorLost(f"The connection was closed here (by Ctrl-C or close) during {what}: {run}.", None)
     return ExecutorLost(f"The executor went away during {what}: {run}. The next call starts another executor.", None)
 
 

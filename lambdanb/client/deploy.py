@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lambdanb.client.connection import Executor
 from lambdanb.client.function import Function, settings_to_wire
 from lambdanb.client.imports import imports_of
+from lambdanb.client.source import source_text
 
 CLOSURE_FILE = "closure.pkl"
 
@@ -47,7 +48,6 @@ def deploy(
     maximum_event_age: int | None = None,
     reserved_concurrency: int | None = None,
     provisioned_concurrency: int | None = None,
-    triggers: Sequence[str] | None = None,
 ) -> Function:
     """Deploy a function, or replace the code and configuration of the one of that name.
 
@@ -64,11 +64,11 @@ def deploy(
     reserved_concurrency     at most, and always, so many at a time; 0 stops the function
     provisioned_concurrency  environments that are kept initialised
 
-    What is not given gets AWS's default. Raises ValidationException and InvalidParameterValueException in AWS's words,
-    with the value and its range.
+    What is not given gets AWS's default. Raises TypeError or ValueError for a source that is none, and
+    ValidationException or InvalidParameterValueException in AWS's words, with the value and its range.
     """
     given = {key: value for key, value in locals().items() if key not in ("name", "source") and value is not None}
-    text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+    text = source_text(source)
     return _deploy(name, {"source": text, "imports": imports_of(text)}, given)
 
 
@@ -108,7 +108,7 @@ def describe_functions() -> list[dict[str, Any]]:
 
 
 def copy(function: Function, name: str, **settings: Any) -> Function:
-    """A new function of another's code and configuration, with `settings` of its own, and without its triggers.
+    """A new function of another's code and configuration, with `settings` of its own.
 
     Raises ResourceConflictException when the name is taken, and what `deploy` raises.
     """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.connection import Executor
+from lambdanb.client.counts import check_count
+from lambdanb.model.numbers import is_number
 from lambdanb.model.records import COLUMNS
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ def records_frame(executor: Executor, name: str | None, since: Any, limit: int) 
     """The last `limit` records of a function (of all, for None), oldest first, with the arrival as a UTC timestamp."""
     from pandas import DataFrame, to_datetime
 
+    check_count("limit", limit)
     since_ms = milliseconds(since)
     rows: list[dict[str, Any]] = []
     if limit <= _PAGE:
@@ -51,11 +55,18 @@ def metrics_frame(executor: Executor, name: str | None, since: Any) -> DataFrame
 
 
 def milliseconds(since: Any) -> float | None:
-    """A time since 1970 in ms: from a datetime, a timedelta back from now, or seconds back from now; None: no limit."""
+    """A time since 1970 in ms: from a datetime, a timedelta back from now, or seconds back from now; None: no limit.
+
+    Raises ValueError for anything else.
+    """
     if since is None:
         return None
     if isinstance(since, datetime):
         return since.timestamp() * 1000
     if isinstance(since, timedelta):
         since = since.total_seconds()
+    if not is_number(since) or not 0 <= since < math.inf:
+        raise ValueError(
+            f"since is {since!r:.80}: it must be a datetime, or a time back from now: a timedelta or seconds from 0"
+        )
     return (time.time() - float(since)) * 1000

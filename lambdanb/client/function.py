@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lambdanb.client.connection import Answer, Executor
+from lambdanb.client.counts import check_count
 from lambdanb.client.invocation import Invocation
 from lambdanb.client.mapping import map_events
 from lambdanb.model.errors import FunctionError, RequestTooLargeException
@@ -53,6 +54,9 @@ class Function:
     the same function see the same thing.
     """
 
+    _dashboard: ClassVar[Callable[..., Any] | None] = None
+    """What shows a dashboard: the notebook's extension puts it here."""
+
     def __init__(self, name: str, qualifier: str | None = None, executor: Executor | None = None) -> None:
         self.name = name
         self.qualifier = qualifier
@@ -83,7 +87,7 @@ class Function:
                   run and retried; "dry-run" checks that it could be invoked
         cold      run in a new execution environment, even if an idle one is there
         """
-        more = {} if client_context is None else {"client_context": dict(client_context)}
+        more = {} if client_context is None else {"client_context": _checked_context(client_context)}
         request = self._request(mode, log=True, cold=cold, **more)
         header, payload = self._executor.call(request, encode_event(event))
         return Invocation(self.name, header, payload)
@@ -95,8 +99,9 @@ class Function:
     def map(self, events: Iterable[Any], *, in_flight: int = 16) -> Iterator[Any]:
         """What the handler returns for each event, in their order, with at most `in_flight` under way.
 
-        A throttled event is sent again after a while. Raises what `self(event)` would, at that event's place. What
-        takes longer than two seconds shows how far it is, if `events` has a length.
+        A throttled event is sent again after a while, unless a reserved concurrency of 0 stops the function. Raises
+        what `self(event)` would, at that event's place. What takes longer than two seconds shows how far it is, if
+        `events` has a length.
         """
         return map_events(self.name, self.submit, events, in_flight)
 
@@ -146,7 +151,8 @@ class Function:
     def records(self, since: Any = None, limit: int = 100_000) -> DataFrame:
         """One row per invocation, newest last; columns as `lambdanb.model.records.Record`, times in ms.
 
-        `since`: a datetime, or seconds back from now; by default all that is kept (30 days).
+        `since`: a datetime, a timedelta or seconds back from now; by default all that is kept (30 days). Raises
+        ValueError for another `since`, and for a `limit` that is no whole number from 1.
         """
         from lambdanb.client.frames import records_frame
 
@@ -159,22 +165,41 @@ class Function:
         return metrics_frame(self._executor, self.name, since)
 
     def profile(self, since: Any = None) -> Profile:
-        """What the simulator learns from its records: durations, init times and errors, by memory size.
+        """What the simulator learns from its records: durations, init times and errors, by memory size; and of its
+        configuration, keep-alive, timeout, /tmp and architecture.
 
         Raises ValueError when it hasn't run yet.
         """
-        from lambdanb.simulator.profile import Profile
+        from lambdanb.simulator.profile import SETTINGS, Profile
 
-        return Profile.from_records(self.records(since))
+        configuration = self.description["configuration"]
+        return Profile.from_records(self.records(since), **{name: configuration[name] for name in SETTINGS})
+
+    def dashboard(self, stream: Any = None, *, seconds: float = 60.0, event: Any = None) -> Any:
+        """Drive it by a stream and see what comes of it while it runs: real requests, or a forecast from its records.
+
+        stream   your own, such as `Poisson(20)`; else one of those that the dashboard offers
+        seconds  how long a run is, at first
+        event    what each request carries, as in `lambdanb.load`
+
+        Raises RuntimeError outside of a notebook with `%load_ext lambdanb`.
+        """
+        if Function._dashboard is None:
+            raise RuntimeError("A dashboard is shown by a notebook: run %load_ext lambdanb in it first.")
+        return Function._dashboard(self, stream, seconds=seconds, event=event)
 
     def logs(self, n: int = 100, request_id: str | None = None) -> list[str]:
-        """The last `n` lines of the function's log, or of one invocation's."""
+        """The last `n` lines of the function's log, or of one invocation's. Raises ValueError for an `n` under 1."""
+        check_count("n", n)
         page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id)
         pages = [page["lines"]]
         while page["older"] is not None and (n := n - len(page["lines"])) > 0:
             page = self._executor.ask("logs", name=self.name, limit=n, request_id=request_id, before=page["older"])
             pages.append(page["lines"])
         return [line["text"] for lines in reversed(pages) for line in lines]
+
+    def __reduce__(self) -> tuple[type[Function], tuple[str, str | None, Executor]]:
+        return Function, (self.name, self.qualifier, self._executor)
 
     def __repr__(self) -> str:
         return f"<Function {self.name}{':' + self.qualifier if self.qualifier else ''}>"
@@ -192,6 +217,7 @@ class Function:
 
 
 _encoder = json.JSONEncoder()
+_LARGEST_CONTEXT_BYTES = 3583
 _LARGEST_EVENT_BYTES = max(rules.payload_bytes for rules in RULES.values())
 
 
@@ -199,6 +225,9 @@ def encode_event(event: Any) -> bytes:
     """The event as JSON. Raises TypeError for what JSON can't say, RequestTooLargeException over 6 MB."""
     try:
         payload = _encoder.encode(event).encode()
+    except RecursionError:
+        # None of it in the error: that would be a traceback of a thousand frames.
+        raise TypeError("An event must be JSON: this one is nested too deep for it. Flatten it.") from None
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"An event must be JSON: {error}. Give numbers, texts, lists, dicts, True, False, None."
@@ -211,9 +240,25 @@ def encode_event(event: Any) -> bytes:
     return payload
 
 
+def _checked_context(context: Mapping[str, Any]) -> dict[str, Any]:
+    """A client context, as AWS takes one: a JSON object, at most 3,583 bytes of it in base64."""
+    if not isinstance(context, Mapping):
+        raise TypeError(f"client_context is {context!r:.80}: it must be a dict that JSON can say")
+    try:
+        encoded = _encoder.encode(dict(context))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"client_context must be a dict that JSON can say: {error}") from None
+    size = 4 * ((len(encoded) + 2) // 3)
+    if size > _LARGEST_CONTEXT_BYTES:
+        raise ValueError(
+            f"client_context has {size:,} bytes in base64; Lambda takes at most {_LARGEST_CONTEXT_BYTES:,}"
+        )
+    return dict(context)
+
+
 def settings_to_wire(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by the API's names, as the executor takes them. Raises TypeError naming the choices."""
-    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency", "triggers"}
+    known = {*SETTINGS, "reserved_concurrency", "provisioned_concurrency"}
     unknown = sorted(settings.keys() - known)
     if unknown:
         raise TypeError(f"unknown setting {', '.join(unknown)}; there are {', '.join(sorted(known))}")

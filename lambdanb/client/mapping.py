@@ -51,7 +51,9 @@ def _result(submit: Callable[[Any], Future[Any]], event: Any, future: Future[Any
     while True:
         try:
             return future.result()
-        except TooManyRequestsException:
+        except TooManyRequestsException as throttled:
+            if throttled.retry_after_s is None:
+                raise
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             future = submit(event)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from lambdanb.client.choices import unknown
+from lambdanb.client.counts import check_count
 
 
 class UsageProblem(Exception):
@@ -103,7 +104,6 @@ def add_settings(parser: Parser) -> None:
         metavar="N",
         help="provisioned concurrency: environments that are kept initialised; none takes it away",
     )
-    add("--trigger", dest="triggers", action="append", metavar="URL", help="what invokes it; may be repeated")
 
 
 class _Variables(argparse.Action):
@@ -130,6 +130,15 @@ def _keep_alive(text: str) -> float | dict[str, Any]:
     raise argparse.ArgumentTypeError(
         f'{text!r} is neither seconds nor a distribution such as \'{{"law": "exponential", "mean_s": 600}}\''
     )
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1, such as how many lines to show."""
+    try:
+        check_count("it", number := int(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more") from None
+    return number
 
 
 def _or_none(text: str) -> str | None:

@@ -22,6 +22,7 @@ class Progress:
         self._name = name
         self._next_s = time.monotonic() + _APPEARS_S
         self._bar: Any = None
+        self._shown: Any = None
         self._line = False
 
     def show(self, share: float, text: str) -> None:
@@ -43,6 +44,9 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+            # Else a saved notebook would have a bar that no kernel knows.
+            if self._shown is not None:
+                self._shown.update({"text/plain": ""}, raw=True)
         if self._line:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._line = False
@@ -53,7 +57,7 @@ class Progress:
 
         if self._bar is None:
             self._bar = HBox([IntProgress(0, 0, 1000, description=self._name), HTML()])
-            display(self._bar)  # type: ignore[no-untyped-call]
+            self._shown = display(self._bar, display_id=True)  # type: ignore[no-untyped-call]
         bar, told = self._bar.children
         bar.value, told.value = round(share * 1000), text
 

@@ -108,14 +108,15 @@ def function_table(described: dict[str, Any], limits: dict[str, Any] | None, qua
         ("variables", ", ".join(sorted(c["environment"]))),
         ("SnapStart", "on" if c["snap_start"] else ""),
         ("concurrency", _concurrency_text(described)),
-        ("triggers", ", ".join(described.get("triggers", ()))),
         ("on success", c["on_success"] or ""),
         ("on failure", c["on_failure"] or ""),
         ("limits", limits_text(limits) if limits else ""),
     ]
     rows += [(label, value) for label, value in optional if value]
     name = c["function_name"] + (f":{qualifier}" if qualifier else "")
-    return Table(f"Function {name}", ("", ""), rows)
+    wait = described["provisioned_wait"]
+    notes = [f"The other provisioned environments wait for memory. {wait}"] if wait else []
+    return Table(f"Function {name}", ("", ""), rows, notes)
 
 
 def report_table(report: Report) -> Table:
@@ -158,6 +159,7 @@ def _concurrency_text(described: dict[str, Any]) -> str:
     reserved = described["reserved_concurrency"]
     parts = [] if reserved is None else [f"{reserved} reserved"]
     parts += [
-        f"{count} provisioned for {qualifier}" for qualifier, count in described["provisioned_concurrency"].items()
+        f"provisioned for {qualifier}: {described['provisioned_ready'][qualifier]:,} of {count:,} ready"
+        for qualifier, count in described["provisioned_concurrency"].items()
     ]
     return ", ".join(parts)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 
+from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
-from lambdanb.executor.code import CodeStore
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.fleet import Fleet
+from lambdanb.executor.loop import Timer
 from lambdanb.executor.registry import Registry
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.errors import TooManyRequestsException
@@ -23,7 +24,7 @@ _AGAIN_S = 1.0
 
 
 class Catalogue:
-    """Deployments by function and version."""
+    """Deployments by function and version. `provisioned_wait` says why provisioned environments can't be begun."""
 
     def __init__(self, registry: Registry, code: CodeStore, fleet: Fleet, rules: Rules) -> None:
         self.registry = registry
@@ -32,7 +33,9 @@ class Catalogue:
         self.rules = rules
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._plain: dict[tuple[str, str | None], Deployment] = {}
-        fleet.on_provisioned_lost = lambda: fleet.loop.call_later(_AGAIN_S, self.keep_provisioned)
+        self.provisioned_wait: str | None = None
+        self._again: Timer | None = None
+        fleet.on_provisioned_lost = self._keep_provisioned_soon
 
     def resolve(self, name: str, qualifier: str | None) -> Deployment:
         """What to run. Raises ResourceNotFoundException. An alias with weights is drawn anew at each call."""
@@ -111,15 +114,40 @@ class Catalogue:
 
         What the machine can't carry is tried again later.
         """
+        self.provisioned_wait = None
         for deployment in self._deployments.values():
             alive = [environment for environment in deployment.environments if environment.provisioned]
             self.fleet.release(alive[deployment.provisioned :])
             try:
                 for _ in range(deployment.provisioned - len(alive)):
                     self.fleet.launch(deployment, time.monotonic(), provisioned=True)
-            except TooManyRequestsException:
-                self.fleet.loop.call_later(_AGAIN_S, self.keep_provisioned)
+            except TooManyRequestsException as error:
+                self.provisioned_wait = error.message
+                self._keep_provisioned_soon()
                 return
+
+    def provisioned_ready(self, name: str) -> dict[str, int]:
+        """How many of its provisioned environments are initialised, by version or alias."""
+        left: dict[str, int] = {}
+        found = {}
+        for entry in concurrency.provisioned(self.registry, name):
+            version = self.registry.get(name, entry.qualifier).version
+            if version not in left:
+                deployment = self._deployments.get((name, version))
+                environments = deployment.environments if deployment is not None else ()
+                left[version] = sum(each.provisioned and each.state in ("idle", "busy") for each in environments)
+            # Two aliases of one version share its environments.
+            found[entry.qualifier] = min(entry.executions, left[version])
+            left[version] -= found[entry.qualifier]
+        return found
+
+    def _keep_provisioned_soon(self) -> None:
+        def again() -> None:
+            self._again = None
+            self.keep_provisioned()
+
+        if self._again is None:
+            self._again = self.fleet.loop.call_later(_AGAIN_S, again)
 
     def _forget_resolved(self, name: str) -> None:
         for key in [key for key in self._plain if key[0] == name]:

@@ -22,6 +22,12 @@ from lambdanb.model.errors import (
 )
 from lambdanb.model.names import LATEST, is_version
 from lambdanb.model.rules import RULES, TODAY, Rules
+from lambdanb.model.validation import (
+    ACCOUNT_CONCURRENCY,
+    PROVISIONED_CONCURRENCY,
+    RESERVED_CONCURRENCY,
+    validate_concurrency,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,8 @@ def put_account_settings(
 ) -> AccountSettings:
     """Choose rules, concurrency, or both. Other rules bring their own concurrency where none is given.
 
-    Raises ValidationException for unknown rules or a concurrency below 1, and InvalidParameterValueException where
-    the concurrency that functions have reserved or provisioned would no longer fit.
+    Raises ValidationException for unknown rules or a concurrency that is no whole number from 1, and
+    InvalidParameterValueException where what functions have reserved or provisioned would no longer fit.
     """
     current = account_settings(registry)
     if rules_name is not None and rules_name not in RULES:
@@ -70,10 +76,9 @@ def put_account_settings(
             f"1 validation error detected: Value '{rules_name}' at 'rules' failed to satisfy constraint: Member must "
             f"satisfy enum value set: [{', '.join(RULES)}]"
         )
-    if concurrency is not None and concurrency < 1:
-        raise _too_small(concurrency, "concurrentExecutions", 1)
     rules = RULES[rules_name or current.rules_name]
     if concurrency is not None:
+        validate_concurrency(concurrency, ACCOUNT_CONCURRENCY, rules)
         wanted = concurrency
     else:
         wanted = current.concurrency if rules_name in (None, current.rules_name) else rules.concurrency
@@ -107,15 +112,15 @@ def put_reserved(registry: Registry, function: str, executions: int) -> None:
     """Reserve concurrency; 0 stops the function. Raises ResourceNotFoundException, ValidationException,
     InvalidParameterValueException."""
     registry.get(function)
-    if executions < 0:
-        raise _too_small(executions, "reservedConcurrentExecutions", 0)
     settings = account_settings(registry)
+    validate_concurrency(executions, RESERVED_CONCURRENCY, settings.rules)
     others = sum(count for name, count in set_aside(registry).items() if name != function)
     # Setting 0 takes nothing away from anyone, whatever is left.
     if executions and settings.concurrency - others - executions < settings.rules.unreserved_minimum:
         raise InvalidParameterValueException(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{settings.rules.unreserved_minimum}]."
+            f"below its minimum value of [{settings.rules.unreserved_minimum}].",
+            _what_is_left("reserved", executions, settings, others),
         )
     its_provisioned = sum(entry.executions for entry in provisioned(registry, function))
     if executions < its_provisioned:
@@ -160,8 +165,8 @@ def put_provisioned(registry: Registry, function: str, qualifier: str, execution
     Raises ResourceNotFoundException, ValidationException, ResourceConflictException (the version has some already, by
     itself or by an alias), InvalidParameterValueException (`$LATEST`; more than there is).
     """
-    if executions < 1:
-        raise _too_small(executions, "provisionedConcurrentExecutions", 1)
+    settings = account_settings(registry)
+    validate_concurrency(executions, PROVISIONED_CONCURRENCY, settings.rules)
     version = LATEST if qualifier == LATEST else registry.get(function, qualifier).version
     if version == LATEST:
         raise InvalidParameterValueException(
@@ -175,15 +180,17 @@ def put_provisioned(registry: Registry, function: str, qualifier: str, execution
         if wanted > its_reserved:
             raise InvalidParameterValueException(
                 "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for "
-                "function"
+                "function",
+                f"provisioned concurrency: {wanted} asked for with what its other versions have, of {its_reserved} "
+                "reserved. Ask for less, or reserve more.",
             )
     else:
-        settings = account_settings(registry)
         taken = sum(count for name, count in set_aside(registry).items() if name != function)
         if settings.concurrency - taken - wanted < settings.rules.unreserved_minimum:
             raise InvalidParameterValueException(
                 "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below "
-                f"its minimum value of [{settings.rules.unreserved_minimum}]."
+                f"its minimum value of [{settings.rules.unreserved_minimum}].",
+                _what_is_left("provisioned", wanted, settings, taken),
             )
     with registry.writing():
         registry.connection.execute(
@@ -202,21 +209,28 @@ def delete_provisioned(registry: Registry, function: str, qualifier: str) -> Non
         )
 
 
+def _what_is_left(kind: str, wanted: int, settings: AccountSettings, others: int) -> str:
+    minimum = settings.rules.unreserved_minimum
+    most = max(0, settings.concurrency - others - minimum)
+    return (
+        f"{kind} concurrency: {wanted:,} asked for, at most {most:,} are left: of the account's "
+        f"{settings.concurrency:,}, other functions have set {others:,} aside and {minimum:,} must stay unreserved. "
+        "Ask for less, or take some from the others."
+    )
+
+
 def _check_not_twice(
     registry: Registry, function: str, qualifier: str, version: str, others: list[Provisioned]
 ) -> None:
     for entry in others:
         if is_version(qualifier):
             if not is_version(entry.qualifier) and registry.get(function, entry.qualifier).version == version:
-                raise ResourceConflictException("Version is pointed by a Provisioned Concurrency alias")
+                raise ResourceConflictException(
+                    "Version is pointed by a Provisioned Concurrency alias",
+                    f"Take it from the alias {entry.qualifier} first.",
+                )
         elif entry.qualifier == version:
             raise ResourceConflictException(
-                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+                f"Take it from version {version} first.",
             )
-
-
-def _too_small(value: int, member: str, minimum: int) -> ValidationException:
-    return ValidationException(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-        f"Member must have value greater than or equal to {minimum}"
-    )

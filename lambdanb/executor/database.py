@@ -26,6 +26,16 @@ _CACHE_KB = 512
 """SQLite's own default, 2,000 a connection, fills as the database grows and buys these stores nothing: they append."""
 
 
+_TO_DO = {
+    sqlite3.SQLITE_FULL: "Make room on its disk, and try again.",
+    sqlite3.SQLITE_BUSY: "Another program holds the file: end that, and try again.",
+    sqlite3.SQLITE_IOERR: "Its disk is full, or fails: the kernel's log may tell more.",
+    sqlite3.SQLITE_CORRUPT: "Move the file away and it is made anew, empty.",
+    sqlite3.SQLITE_NOTADB: "Move the file away and it is made anew, empty.",
+}
+"""By SQLite's primary result code."""
+
+
 class StoreUnusable(Exception):
     """A database that can't be opened or written: the message says which, why, and what to do."""
 
@@ -100,12 +110,21 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """A transaction whose errors of SQLite (a full disk) come out as StoreUnusable, naming the file."""
+    """A transaction. A file that can't be written comes out as StoreUnusable, which names it and says what to do.
+
+    A statement that is wrong in itself, or that breaks a rule of the schema, is a defect of ours: its error passes
+    through.
+    """
     try:
         with transaction(connection):
             yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError):
+        raise
     except sqlite3.Error as error:
-        raise StoreUnusable(f"{path} can't be written: {error}. Nothing was changed; is the disk full?") from error
+        to_do = _TO_DO.get(
+            getattr(error, "sqlite_errorcode", 0) & 0xFF, "See that the file and its folder can be written."
+        )
+        raise StoreUnusable(f"{path} can't be written: {error}. Nothing was changed. {to_do}") from error
 
 
 def give_back_pages(connection: sqlite3.Connection, pages: int = 256) -> None:

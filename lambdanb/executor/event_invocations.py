@@ -15,32 +15,58 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from lambdanb.executor.attachments import EventSettings
+from lambdanb.executor.catalogue import Catalogue
 from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_queue import Event, EventQueue, NewEvent
 from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
-from lambdanb.executor.loop import Loop, Timer, report_defect
+from lambdanb.executor.loop import Loop, Timer
+from lambdanb.executor.own_log import report_defect, tell
 from lambdanb.executor.times import Times
-from lambdanb.model.errors import ResourceNotFoundException, ServiceError, ServiceException, TooManyRequestsException
+from lambdanb.model.configuration import Configuration
+from lambdanb.model.errors import (
+    RequestTooLargeException,
+    ResourceNotFoundException,
+    ServiceError,
+    ServiceException,
+    TooManyRequestsException,
+)
 from lambdanb.model.names import LATEST, function_arn, split_qualifier
+from lambdanb.model.validation import validate_payload_size
 
 MOST_UNDER_WAY = 64
 """Events of one home that run at a time. AWS has no such number; a laptop needs one."""
 
-Resolve = Callable[[str, str | None], Deployment]
+Settings = Callable[[str, str | None, Configuration], EventSettings]
+"""How the events of a function, or of a qualifier, are retried and where they end up."""
+
+Log = Callable[[str, str, str], None]
+"""Takes a function's name, a request id and a line for that function's log."""
 
 
 class EventInvocations:
-    """`resolve(function, qualifier)` gives the deployment to run, or raises ResourceNotFoundException."""
+    """Queues events and runs them. What becomes of one that its function doesn't see is told in a log."""
 
-    def __init__(self, loop: Loop, times: Times, queue: EventQueue, dispatcher: Dispatcher, resolve: Resolve) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        times: Times,
+        queue: EventQueue,
+        dispatcher: Dispatcher,
+        catalogue: Catalogue,
+        settings: Settings,
+        log: Log,
+    ) -> None:
         self.under_way = 0
         self._loop = loop
         self._times = times
         self._queue = queue
         self._dispatcher = dispatcher
-        self._resolve = resolve
+        self._catalogue = catalogue
+        self._settings = settings
+        self._log = log
         self._accepted: list[tuple[NewEvent, Callable[[ServiceError | None], None]]] = []
         self._finished: list[int] = []
         self._pumping = False
@@ -118,13 +144,14 @@ class EventInvocations:
 
     def _start(self, event: Event) -> None:
         try:
-            deployment = self._resolve(event.function, event.qualifier)
-        except ResourceNotFoundException:
+            deployment = self._catalogue.resolve(event.function, event.qualifier)
+        except ResourceNotFoundException as error:
+            tell(f"The event {event.request_id} ({event.trigger or 'event'}) is dropped: {error}")
             self._finished_with(event)
             return
-        configuration = deployment.configuration
+        settings = self._settings(event.function, event.qualifier, deployment.configuration)
         age_s = time.time() - event.enqueued_ms / 1000
-        if age_s > min(event.maximum_age_s, configuration.maximum_event_age_s):
+        if age_s > min(event.maximum_age_s, settings.maximum_event_age_s):
             self._give_up(event, deployment, "EventAgeExceeded", None)
             return
         invocation = Invocation(
@@ -147,12 +174,12 @@ class EventInvocations:
     def _done(self, event: Event, deployment: Deployment, outcome: Outcome) -> None:
         self.under_way -= 1
         attempts = event.attempts + 1
-        configuration = deployment.configuration
+        settings = self._settings(event.function, event.qualifier, deployment.configuration)
         if outcome.function_error is None:
-            self._finish(event, configuration.on_success, deployment, "Success", outcome)
+            self._finish(event, settings.on_success, deployment, "Success", outcome)
             self._on_room()
             return
-        if attempts <= configuration.maximum_retry_attempts:
+        if attempts <= settings.maximum_retry_attempts:
             wait_s = self._times.retry_first_s if attempts == 1 else self._times.retry_second_s
             self._put_back(event, wait_s, attempts=attempts, throttles=0)
         else:
@@ -168,7 +195,8 @@ class EventInvocations:
             report_defect()
 
     def _give_up(self, event: Event, deployment: Deployment, condition: str, outcome: Outcome | None) -> None:
-        self._finish(event, deployment.configuration.on_failure, deployment, condition, outcome)
+        settings = self._settings(event.function, event.qualifier, deployment.configuration)
+        self._finish(event, settings.on_failure, deployment, condition, outcome)
 
     def _finish(
         self, event: Event, destination: str | None, deployment: Deployment, condition: str, outcome: Outcome | None
@@ -177,11 +205,21 @@ class EventInvocations:
             self._finished_with(event)
             return
         function, qualifier = split_qualifier(destination)
+        record = destination_record(event, deployment, condition, outcome)
+        try:
+            self._catalogue.resolve(function, qualifier)
+            validate_payload_size(len(record), self._catalogue.rules, event=True)
+        except (ResourceNotFoundException, RequestTooLargeException) as error:
+            # As on AWS, where the metric DestinationDeliveryFailures counts it.
+            text = f"[lambdanb] the destination {destination} doesn't get this event's record ({condition}): {error}"
+            self._log(event.function, event.request_id, text)
+            self._finished_with(event)
+            return
         onward = NewEvent(
             new_request_id(),
             function,
             qualifier,
-            destination_record(event, deployment, condition, outcome),
+            record,
             int(time.time() * 1000),
             deployment.configuration.maximum_event_age_s,
             trigger="destination",

@@ -13,18 +13,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
+from lambdanb.executor.api_operations import ApiOperations
+from lambdanb.executor.attachments import Attachments
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.code import CodeStore
 from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations
 from lambdanb.executor.event_queue import EventQueue, NewEvent
 from lambdanb.executor.fleet import Fleet
+from lambdanb.executor.gateway_process import GatewayProcess
 from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.loop import Loop, Timer
-from lambdanb.executor.operations import Operations, parse_arguments
+from lambdanb.executor.operations import parse_arguments
+from lambdanb.executor.own_log import tell
 from lambdanb.executor.placement import Placement, carried_memory_mb
 from lambdanb.executor.record_store import SCHEMA_VERSION as RECORDS_VERSION
 from lambdanb.executor.record_store import RecordStore
@@ -73,10 +77,22 @@ class Executor:
         self.dispatcher.on_write = self._write_soon
         self.catalogue = Catalogue(self.registry, CodeStore(home / "code"), self.fleet, settings.rules)
         queue = EventQueue(home / "events.db", self.executor_id)
-        self.events = EventInvocations(self.loop, times, queue, self.dispatcher, self.catalogue.resolve)
+        attachments = Attachments(self.registry)
+        self.events = EventInvocations(
+            self.loop, times, queue, self.dispatcher, self.catalogue, attachments.event_settings, self._log
+        )
+        self.gateway = GatewayProcess(home, self.watchdog)
         self.records_reader: sqlite3.Connection = open_reader(home / "records.db", RECORDS_VERSION)
-        self.operations = Operations(
-            self.catalogue, queue, self.logs, home / "logs", self.records_reader, capabilities, self._write_all
+        self.operations = ApiOperations(
+            self.catalogue,
+            queue,
+            self.logs,
+            home / "logs",
+            self.records_reader,
+            capabilities,
+            self._write_all,
+            attachments,
+            self.gateway,
         )
         self._write_timer: Timer | None = None
         self._writes_early = True
@@ -96,6 +112,7 @@ class Executor:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         self.loop.run()
+        self.gateway.close()
         self.server.close()
         self.fleet.close()
         self.zygotes.close()
@@ -114,6 +131,9 @@ class Executor:
         op = header["op"]
         if op == "invoke":
             self._invoke(client, header, payload)
+        elif op == "serve":
+            self.server.serve(client)
+            client.answer(header["n"], {})
         else:
             answer = self.operations.perform(op, parse_arguments(payload))
             client.answer(header["n"], {}, _dumps(answer))
@@ -193,6 +213,10 @@ class Executor:
             self._writes_early = False
             self.loop.at_end_of_round(self._write)
 
+    def _log(self, function: str, request_id: str, text: str) -> None:
+        self.logs.append(function, "lambdanb", request_id, int(time.time() * 1000), text.encode())
+        self.dispatcher.on_write()
+
     def _write_all(self) -> None:
         """All that waits, for a reader who asks now, and at the end; as far as the disk takes it."""
         while self._write():
@@ -213,7 +237,7 @@ class Executor:
             more = more or bool(flushed.waiting and flushed.written)
             if flushed.error is not None and flushed.error != self._troubled:
                 self._troubled = flushed.error
-                print(flushed.error, file=sys.stderr, flush=True)
+                tell(flushed.error)
         self._writes_early = not waiting  # a disk that takes nothing isn't asked each time
         if not waiting:
             with contextlib.suppress(StoreUnusable):  # the event then runs again at the next start
@@ -226,7 +250,7 @@ class Executor:
         now_ms = int(time.time() * 1000)
         self.records.prune(now_ms)
         self.logs.prune(now_ms)
-        in_use = self.registry.code_in_use()
+        in_use = self.registry.code_in_use() | self.operations.attachments.code_in_use()
         self.catalogue.code.prune(in_use | {Path(d.code).name for d in self.fleet.deployments})
         self.loop.call_later(self.times.prune_s, self._prune)
 
@@ -238,7 +262,7 @@ class Executor:
 
     def _leave_if_alone(self) -> None:
         self.server.take_waiting()
-        if self.server.clients:
+        if self.server.in_use:
             self._leaving_since_s = None
             return
         now_s = time.monotonic()
@@ -267,6 +291,7 @@ class Executor:
 
     def _reap(self) -> None:
         self.watchdog.restart_if_dead()
+        self.gateway.restart_if_dead()
         self.zygotes.collect()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -275,7 +300,7 @@ class Executor:
 
 def readable_paths() -> list[str]:
     """What functions may import: the interpreter's module path, which is the notebook's environment."""
-    return [path for path in sys.path if path and os.path.exists(path)]
+    return [path for path in sys.path if os.path.isabs(path) and os.path.exists(path)]
 
 
 def _shown(log: bytes) -> str:

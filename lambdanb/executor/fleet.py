@@ -16,6 +16,7 @@ from lambdanb.executor.chores import Chores
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.environments import Environment, Owner
 from lambdanb.executor.loop import Loop
+from lambdanb.executor.memory_full import machine_full
 from lambdanb.executor.placement import Placement
 from lambdanb.executor.templates import start_template
 from lambdanb.executor.times import Times
@@ -264,13 +265,7 @@ class Fleet:
         while not self.placement.fits(needed):
             idle = [e for d in self.deployments for e in (*d.idle, *d.down) if not e.provisioned]
             if not idle:
-                carried = self.placement.memory_mb
-                raise TooManyRequestsException(
-                    f"This machine carries environments of {carried} MB together; {self.placement.used_memory_mb} MB "
-                    f"are taken, and {needed} MB more don't fit.",
-                    reason="ConcurrentInvocationLimitExceeded",
-                    retry_after_s=1,
-                )
+                raise machine_full(self.placement, self.deployments, needed)
             oldest = min(idle, key=lambda e: e.last_used_s)
             self._drop(oldest)
             self.chores.add(oldest.destroy)

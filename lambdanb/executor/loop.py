@@ -9,11 +9,11 @@ from __future__ import annotations
 import heapq
 import itertools
 import select
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from lambdanb.executor.own_log import report_defect
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
@@ -118,9 +118,3 @@ def guarded(callback: Callable[[], object]) -> None:
         callback()
     except Exception:
         report_defect()
-
-
-def report_defect() -> None:
-    """Write the exception under way to the executor's log (executor.log in the home)."""
-    traceback.print_exc(file=sys.stderr)
-    sys.stderr.flush()

@@ -15,20 +15,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lambdanb.code.store import SOURCE_FILE
 from lambdanb.executor import concurrency, log_reader, record_reader
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.code import SOURCE_FILE
 from lambdanb.executor.event_queue import EventQueue
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
-from lambdanb.model.errors import InvalidParameterValueException, ServiceException
-from lambdanb.model.names import is_version
+from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException, ServiceException
+from lambdanb.model.names import function_arn, is_version, split_qualifier
 from lambdanb.model.rules import RULES, Rules
-from lambdanb.model.validation import validate
+from lambdanb.model.validation import (
+    PROVISIONED_CONCURRENCY,
+    RESERVED_CONCURRENCY,
+    validate,
+    validate_concurrency,
+)
 from lambdanb.sandbox.probe import Capabilities, enforcements
 
-_CONCURRENCY = ("reserved_concurrency", "provisioned_concurrency")
+_CONCURRENCY = {"reserved_concurrency": RESERVED_CONCURRENCY, "provisioned_concurrency": PROVISIONED_CONCURRENCY}
 
 
 class Operations:
@@ -71,6 +76,7 @@ class Operations:
 
     def op_deploy(self, name: str, code: dict[str, Any], **settings: Any) -> dict[str, Any]:
         """Make or replace a function. What `settings` doesn't name gets its default."""
+        self._check_concurrency(settings)
         configuration, extra = self._configuration(Configuration(function_name=name), settings)
         files = {SOURCE_FILE: code["source"].encode("utf-8", "surrogatepass")}
         files |= {path: base64.b64decode(content) for path, content in code.get("files", {}).items()}
@@ -84,7 +90,6 @@ class Operations:
             self.catalogue.code.put_files(files),
             code_bytes=size,
             imports=code.get("imports", ()),
-            triggers=extra.get("triggers", ()),
         )
         # Before anything that may be refused: what runs is what is registered.
         self.catalogue.changed(name)
@@ -107,6 +112,7 @@ class Operations:
 
     def op_configure(self, name: str, qualifier: str | None = None, **settings: Any) -> dict[str, Any]:
         """Change settings; the code stays. A version or alias has provisioned concurrency alone to change."""
+        self._check_concurrency(settings)
         version = self.registry.get(name, qualifier)
         changed = {key: value for key, value in settings.items() if key not in _CONCURRENCY}
         if changed and qualifier is not None:
@@ -116,13 +122,12 @@ class Operations:
             )
         if changed:
             configuration, _ = self._configuration(version.configuration, changed)
-            triggers = changed.get("triggers", version.triggers)
             version = self.registry.put_function(
                 configuration,
                 version.code_sha256,
                 code_bytes=version.code_bytes,
                 imports=version.imports,
-                triggers=triggers,
+                triggers=version.triggers,
             )
             self.catalogue.changed(name)
         self._put_concurrency(name, qualifier, settings, defaults=False)
@@ -134,13 +139,18 @@ class Operations:
         return {"functions": [self._describe(version) for version in self.registry.functions()]}
 
     def op_get(self, name: str, qualifier: str | None = None) -> dict[str, Any]:
-        """One function, version or alias."""
-        return self._describe(self.registry.get(name, qualifier))
+        """One function, version or alias. The ARN is that of the qualifier: of an alias, not of its version."""
+        return self._describe(self.registry.get(name, qualifier)) | {"arn": function_arn(name, qualifier)}
 
     def op_source(self, name: str, qualifier: str | None = None) -> dict[str, Any]:
-        """The code of a function's module."""
+        """The code of the function's module, the one that its handler names."""
         version = self.registry.get(name, qualifier)
-        return {"source": self.catalogue.code.read(version.code_sha256).decode("utf-8", "surrogatepass")}
+        module = version.configuration.handler.rpartition(".")[0].replace(".", "/")
+        try:
+            source = self.catalogue.code.read(version.code_sha256, f"{module}.py")
+        except (FileNotFoundError, ValueError):
+            raise ResourceNotFoundException(f"{version.arn} has no file {module}.py: its handler names none") from None
+        return {"source": source.decode("utf-8", "replace" if version.configuration.recorded else "surrogatepass")}
 
     def op_publish(self, name: str, description: str = "") -> dict[str, Any]:
         """Freeze $LATEST as a version."""
@@ -210,7 +220,7 @@ class Operations:
 
         A page may be short, even empty, and yet have `older`: go on from there. 10,000 lines a page at most.
         """
-        limit = min(limit, 10_000)
+        limit = min(_count(limit), 10_000)
         self.registry.get(name)
         self.flush()
         if after is None:
@@ -224,7 +234,7 @@ class Operations:
     ) -> dict[str, Any]:
         """Records, newest last, at most 10,000 a page."""
         self.flush()
-        limit = min(limit, 10_000)
+        limit = min(_count(limit), 10_000)
         rows = record_reader.read_records(
             self.records, function=name, since_ms=since_ms, after_id=after_id, limit=limit
         )
@@ -236,7 +246,7 @@ class Operations:
         """Metrics per period, oldest first."""
         self.flush()
         rows = record_reader.read_metrics(
-            self.records, function=name, since_ms=since_ms, period_s=period_s, limit=limit
+            self.records, function=name, since_ms=since_ms, period_s=period_s, limit=_count(limit)
         )
         return {"metrics": rows}
 
@@ -260,13 +270,36 @@ class Operations:
         known = {field.name for field in dataclasses.fields(Configuration)}
         own = {key: value for key, value in settings.items() if key in known}
         extra = {key: value for key, value in settings.items() if key not in known}
-        unknown = extra.keys() - {*_CONCURRENCY, "triggers"}
+        unknown = extra.keys() - _CONCURRENCY.keys()
         if unknown:
-            choices = ", ".join(sorted(known - {"function_name"}))
+            choices = ", ".join(sorted({*known, *_CONCURRENCY} - {"function_name"}))
             raise InvalidParameterValueException(f"Unknown settings {', '.join(sorted(unknown))}; there are {choices}.")
         configuration = dataclasses.replace(base, **own)
         validate(configuration, self.catalogue.rules)
+        for key in own.keys() & {"on_success", "on_failure"}:
+            self._check_destination(key, own[key], configuration.function_name)
         return configuration, extra
+
+    def _check_destination(self, key: str, destination: str | None, function_name: str) -> None:
+        if destination is None:
+            return
+        name, qualifier = split_qualifier(destination)
+        if name == function_name:
+            raise InvalidParameterValueException(
+                f"{key} is {destination!r}: a function can't be its own destination, it would run for ever."
+            )
+        try:
+            self.registry.get(name, qualifier)
+        except ResourceNotFoundException as error:
+            raise InvalidParameterValueException(
+                f"{key} is {destination!r}, which doesn't exist; deploy it first. ({error})"
+            ) from error
+
+    def _check_concurrency(self, given: dict[str, Any]) -> None:
+        """What is no number at all is refused before anything is changed."""
+        for key, limit in _CONCURRENCY.items():
+            if given.get(key) is not None:
+                validate_concurrency(given[key], limit, self.catalogue.rules)
 
     def _put_concurrency(self, name: str, qualifier: str | None, given: dict[str, Any], *, defaults: bool) -> None:
         """Reserved and provisioned concurrency, where they are given; None takes them away."""
@@ -309,6 +342,8 @@ class Operations:
 
     def _describe(self, version: FunctionVersion) -> dict[str, Any]:
         name = version.function
+        provisioned = {entry.qualifier: entry.executions for entry in concurrency.provisioned(self.registry, name)}
+        ready = self.catalogue.provisioned_ready(name)
         states = {"starting": 0, "idle": 0, "busy": 0, "down": 0}
         for environment in self.catalogue.fleet.environments():
             if environment.deployment.name == name:
@@ -324,11 +359,10 @@ class Operations:
             "last_modified": version.last_modified,
             "revision_id": version.revision_id,
             "imports": list(version.imports),
-            "triggers": list(version.triggers),
             "reserved_concurrency": concurrency.reserved(self.registry).get(name),
-            "provisioned_concurrency": {
-                entry.qualifier: entry.executions for entry in concurrency.provisioned(self.registry, name)
-            },
+            "provisioned_concurrency": provisioned,
+            "provisioned_ready": ready,
+            "provisioned_wait": self.catalogue.provisioned_wait if ready != provisioned else None,
             "versions": [each.version for each in self.registry.versions(name)],
             "aliases": [
                 {"name": alias.name, "version": alias.version, "weights": dict(alias.weights)}
@@ -336,6 +370,13 @@ class Operations:
             ],
             "environments": states,
         }
+
+
+def _count(limit: object) -> int:
+    """How many rows or lines are wanted."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise InvalidParameterValueException(f"limit is {limit!r}: give a whole number, 1 or more.")
+    return limit
 
 
 def _put_settings(catalogue: Catalogue, rules: str | None, account: int | None) -> concurrency.AccountSettings:

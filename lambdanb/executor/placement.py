@@ -110,7 +110,10 @@ class Placement:
         if share.reserved is not None:
             if share.in_flight >= share.reserved:
                 raise TooManyRequestsException(
-                    "Rate Exceeded.", reason="ReservedFunctionConcurrentInvocationLimitExceeded", retry_after_s=1
+                    "Rate Exceeded.",
+                    reason="ReservedFunctionConcurrentInvocationLimitExceeded",
+                    retry_after_s=1 if share.reserved else None,
+                    hint="" if share.reserved else "A reserved concurrency of 0 stops the function; configure another.",
                 )
             share.in_flight += 1
             return

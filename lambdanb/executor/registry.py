@@ -116,7 +116,7 @@ class Registry:
         name = configuration.function_name
         current = self._find(name, LATEST)
         if current is not None and new:
-            raise ResourceConflictException(f"Function already exist: {name}")
+            raise ResourceConflictException(f"Function already exist: {name}", "Choose another name, or delete it.")
         if revision_id is not None:
             if current is None:
                 raise _not_found(name, None)
@@ -174,8 +174,14 @@ class Registry:
         return found
 
     def code_in_use(self) -> set[str]:
-        """The code of all versions, for the code store's `prune`."""
-        return {row[0] for row in self.connection.execute("SELECT DISTINCT code_sha256 FROM versions")}
+        """The code of all versions, for the code store's `prune`; where there are layers, theirs and the function's own
+        too, which are laid over each other again when one of them changes."""
+        used = {row[0] for row in self.connection.execute("SELECT DISTINCT code_sha256 FROM versions")}
+        layered = "SELECT configuration FROM versions WHERE json_extract(configuration, '$.recorded.OwnCode') NOT NULL"
+        for (configuration,) in self.connection.execute(layered):
+            recorded = json.loads(configuration)["recorded"]
+            used |= {recorded["OwnCode"], *(layer["Content"] for layer in recorded["Layers"])}
+        return used
 
     def publish(
         self, name: str, description: str = "", *, code_sha256: str | None = None, revision_id: str | None = None
@@ -233,7 +239,8 @@ class Registry:
         users = [alias.name for alias in self.aliases(name) if qualifier in (alias.version, *alias.weights)]
         if users:
             raise ResourceConflictException(
-                f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]"
+                f"Unable to delete version because the following aliases reference it: [{', '.join(users)}]",
+                "Point them at another version, or delete them, first.",
             )
         with self.writing():
             self.connection.execute("DELETE FROM versions WHERE function = ? AND number = ?", [name, int(qualifier)])
@@ -264,7 +271,9 @@ class Registry:
         self._check_alias(name, alias, version, weights)
         current = self._find_alias(name, alias)
         if current is not None and new:
-            raise ResourceConflictException(f"Alias already exists: {current.arn}")
+            raise ResourceConflictException(
+                f"Alias already exists: {current.arn}", "Choose another name, or delete it."
+            )
         if revision_id is not None:
             if current is None:
                 raise _no_alias(name, alias)

@@ -5,7 +5,8 @@ A client sends messages (`lambdanb.model.wire`) and gets one answer to each, in 
     {"n": 7, "op": "invoke", "name": ..., ...} + event   ──▶
     ◀──   {"n": 7, ...} + payload        or        {"n": 7, "refused": {code, message, ...}}
 
-Connections are also the lifeline: while one is open the executor lives (`on_alone` is called when the last has gone).
+Connections are also the lifeline: while one is open the executor lives (`on_alone` is called when the last has gone);
+those of its own parts, such as the gateway, don't count.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lambdanb.executor.database import StoreUnusable
-from lambdanb.executor.loop import Loop, report_defect
+from lambdanb.executor.loop import Loop
+from lambdanb.executor.own_log import report_defect
 from lambdanb.executor.stream import Stream
 from lambdanb.model.errors import ServiceError, ServiceException
 from lambdanb.model.wire import encode, encode_raw
@@ -36,11 +38,13 @@ Handle = Callable[["Client", dict[str, Any], bytes], None]
 class Client:
     """One connection. Each request is answered or refused once, at any time, also when the client has left.
 
-    `waiting`: requests that have not been.
+    `waiting`: requests that have not been. `serves`: it is a part of the executor (the gateway) and
+    keeps nobody alive.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.waiting = 0
+        self.serves = False
         self._stream = stream
 
     @property
@@ -71,13 +75,14 @@ class Client:
 
 
 class Server:
-    """Listens; gives each request to `handle(client, header, payload)`."""
+    """Listens in a folder of the home; gives each request to `handle(client, header, payload)`."""
 
     def __init__(self, loop: Loop, folder: Path, handle: Handle, on_alone: Callable[[], None]) -> None:
         self.clients: set[Client] = set()
         self._loop = loop
         self._handle = handle
         self._on_alone = on_alone
+        self._log = folder.parent / "executor.log"
         self._socket = listen(folder)
         loop.watch(self._socket.fileno(), self._accept)
 
@@ -85,6 +90,17 @@ class Server:
         """Take no more clients. The socket's file stays, for the next executor to replace."""
         self._loop.forget(self._socket.fileno())
         self._socket.close()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody is connected beside the executor's own parts."""
+        return any(not client.serves for client in self.clients)
+
+    def serve(self, client: Client) -> None:
+        """This client is a part of the executor."""
+        client.serves = True
+        if not self.in_use:
+            self._on_alone()
 
     def take_waiting(self) -> None:
         """Let in who has knocked but isn't served yet: ask before deciding that nobody is there."""
@@ -101,7 +117,7 @@ class Server:
     def _welcome(self, sock: socket.socket) -> None:
         def on_end(_: str | None) -> None:
             self.clients.discard(client)
-            if not self.clients:
+            if not self.in_use:
                 self._on_alone()
 
         stream = Stream(
@@ -128,7 +144,7 @@ class Server:
             client.refuse(n, ServiceException(str(error)))
         except Exception as error:
             report_defect()
-            client.refuse(n, ServiceException(f"The executor failed at {header!r:.200}: {error!r}. See executor.log."))
+            client.refuse(n, ServiceException(f"The executor failed at {header!r:.200}: {error!r}. See {self._log}."))
 
 
 def listen(folder: Path) -> socket.socket:

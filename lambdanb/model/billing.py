@@ -22,7 +22,7 @@ from lambdanb.model.prices import ZERO, PriceBook, Tiers, price_book
 from lambdanb.model.rules import TODAY, Rules
 
 # Wide enough for every product of prices and quantities; were it not, that should be known.
-_EXACT = Context(prec=100, traps=[Inexact])
+EXACT = Context(prec=100, traps=[Inexact])
 _CENT = Decimal("0.01")
 
 
@@ -93,7 +93,7 @@ class Usage:
                 "give monthly_cost the two usages side by side"
             )
         quantities = [each.name for each in fields(Usage) if each.name != "architecture"]
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             sums = {name: getattr(self, name) + getattr(other, name) for name in quantities}
         return Usage(architecture=self.architecture, **sums)
 
@@ -132,7 +132,7 @@ def total_ms(
 ) -> Usage:
     """The usage of `count` invocations that were billed `billed_ms` together."""
     extra_mb = max(0, tmp_mb - price_book(rules).free_tmp_mb)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         gb_s = Decimal(billed_ms * memory_mb) / (1024 * 1000)
         storage = Decimal(billed_ms * extra_mb) / (1024 * 1000)
     if provisioned:
@@ -151,7 +151,7 @@ def provisioned_concurrency(
     """The usage of keeping so many environments ready for so long, rounded up to 5 minutes."""
     step = price_book(rules).provisioned_step_s
     billed_s = int(-(-seconds // step)) * step
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         gb_s = Decimal(concurrency * billed_s * memory_mb) / 1024
     return Usage(architecture=architecture, provisioned_gb_s=gb_s)
 
@@ -162,7 +162,7 @@ def snap_start(
     """The usage of one version's snapshot: kept for `cached_s` (billed for 3 hours at least) and its restores."""
     if cached_s:
         cached_s = max(cached_s, price_book(rules).snap_cache_least_s)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         cache = Decimal(cached_s * memory_mb) / 1024
         restored = Decimal(restores * memory_mb) / 1024
     return Usage(architecture=architecture, snap_cache_gb_s=cache, snap_restore_gb=restored)
@@ -171,7 +171,7 @@ def snap_start(
 def streaming(count: int, response_bytes: int, *, rules: Rules = TODAY, architecture: str = "x86_64") -> Usage:
     """The usage of `count` streamed responses of `response_bytes` each, of which the first 6 MB are free."""
     billed = max(0, response_bytes - price_book(rules).free_stream_bytes)
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return Usage(architecture=architecture, streamed_gb=Decimal(count * billed) / 1024**3)
 
 
@@ -189,7 +189,7 @@ class Bill:
     @property
     def total(self) -> Decimal:
         """The sum of all lines."""
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             return sum((getattr(self, each.name) for each in fields(self)), ZERO)
 
     def cents(self) -> Bill:
@@ -211,7 +211,7 @@ def monthly_cost(usages: Usage | Iterable[Usage], rules: Rules = TODAY, *, free_
     book = price_book(rules)
     free_requests = book.free_requests if free_tier else 0
     free_gb_s = book.free_gb_s if free_tier else ZERO
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         requests = sum(usage.requests for usage in by_architecture.values())
         provisioned_requests = sum(usage.provisioned_requests for usage in by_architecture.values())
         duration = provisioned = ZERO
@@ -233,15 +233,21 @@ def monthly_cost(usages: Usage | Iterable[Usage], rules: Rules = TODAY, *, free_
         )
 
 
-def _tiered(gb_s: Decimal, tiers: Tiers) -> Decimal:
-    """The price of a quantity, each part of it at the price of the tier it falls into."""
-    cost = start = ZERO
+def tier_parts(gb_s: Decimal, tiers: Tiers) -> list[tuple[Decimal, Decimal]]:
+    """The parts of a quantity that fall into each tier, from the first on, and the price of each."""
+    parts = []
+    start = ZERO
     for upto, price in tiers:
         end = gb_s if upto is None else min(gb_s, upto)
         if end > start:
-            cost += (end - start) * price
+            parts.append((end - start, price))
             start = end
-    return cost
+    return parts
+
+
+def _tiered(gb_s: Decimal, tiers: Tiers) -> Decimal:
+    """The price of a quantity, each part of it at the price of the tier it falls into."""
+    return sum((part * price for part, price in tier_parts(gb_s, tiers)), ZERO)
 
 
 def _snap_start(usage: Usage, book: PriceBook) -> Decimal:

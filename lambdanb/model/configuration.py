@@ -33,6 +33,8 @@ class Configuration:
                           (see `lambdanb.model.keep_alive`)
     on_success, on_failure  name or ARN of a function that gets the record of an event invocation, or None
     maximum_retry_attempts, maximum_event_age_s  of event invocations
+    recorded              settings that are kept and given back by the AWS API, under AWS's names, and that nothing here
+                          goes by (a VPC, a KMS key), and the hash and size of the zip that the code came in
     """
 
     function_name: str
@@ -51,11 +53,13 @@ class Configuration:
     on_failure: str | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age_s: int = 21_600
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as a dict of plain JSON data; `from_json` makes an equal configuration of it."""
         data = dict(vars(self))
         data["environment"] = dict(self.environment)
+        data["recorded"] = dict(self.recorded)
         if isinstance(self.keep_alive_s, Mapping):
             data["keep_alive_s"] = dict(self.keep_alive_s)
         return data

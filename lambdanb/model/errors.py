@@ -190,7 +190,7 @@ class TooManyRequestsException(ServiceError):
     ReservedFunctionConcurrentInvocationLimitExceeded (the function's reserved concurrency),
     FunctionInvocationRateLimitExceeded (10 requests/s per environment),
     ReservedFunctionInvocationRateLimitExceeded, CallerRateLimitExceeded, ConcurrentSnapshotCreateLimitExceeded.
-    `retry_after_s` is the header Retry-After.
+    `retry_after_s` is the header Retry-After; None where waiting won't help.
     """
 
     code, status, type = "TooManyRequestsException", 429, "User"

@@ -45,7 +45,12 @@ def add_blob(counts: MutableMapping[int, int], blob: bytes) -> None:
 
 
 def percentile_ms(counts: Mapping[int, int], percent: float) -> float | None:
-    """The duration that `percent` of the durations don't pass (the nearest rank); None when there are none."""
+    """The duration that `percent` of the durations don't pass (the nearest rank); None when there are none.
+
+    ValueError for a percent that isn't from 0 to 100.
+    """
+    if not 0 <= percent <= 100:
+        raise ValueError(f"percent is {percent!r}: it must be from 0 to 100")
     total = sum(counts.values())
     rank = max(math.ceil(total * percent / 100), 1)
     for its_bucket, count in sorted(counts.items()):

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MB = 1024 * 1024
+LARGEST_INTEGER = 2**31 - 1
+"""Of AWS's API: the maximum of a setting for which it states none."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Limit:
         """The range in words, such as "128 to 10,240 MB"."""
         if self.minimum == self.maximum:
             return f"{self.maximum:,} {self.unit}".rstrip()
+        if self.maximum == LARGEST_INTEGER:
+            return f"{self.minimum:,} {self.unit}".rstrip() + " or more"
         step = f" in steps of {self.step:,}" if self.step != 1 else ""
         return f"{self.minimum:,} to {self.maximum:,} {self.unit}".rstrip() + step
 

@@ -1,4 +1,4 @@
-"""The one place that says whether values are allowed: a configuration's, an alias's name, a payload's size.
+"""The one place that says whether values are allowed: a configuration's, a concurrency, a name, a payload's size.
 
 A value outside of its range or pattern raises ValidationException in AWS's words, all such values counted in one
 message:
@@ -22,7 +22,7 @@ from lambdanb.model.errors import (
     RequestTooLargeException,
     ValidationException,
 )
-from lambdanb.model.rules import Limit, Rules
+from lambdanb.model.rules import LARGEST_INTEGER, Limit, Rules
 
 RUNTIMES: tuple[str, ...] = tuple(
     dict.fromkeys(
@@ -31,7 +31,11 @@ RUNTIMES: tuple[str, ...] = tuple(
 )
 """Accepted runtimes: AWS's in Python and Node.js. All Python ones run on the interpreter at hand."""
 
-RESERVED_CONCURRENCY = Limit("reserved concurrency", "", 0, 2**31 - 1, 0, 1, "reservedConcurrentExecutions")
+RESERVED_CONCURRENCY = Limit("reserved concurrency", "", 0, LARGEST_INTEGER, 0, 1, "reservedConcurrentExecutions")
+PROVISIONED_CONCURRENCY = Limit(
+    "provisioned concurrency", "", 1, LARGEST_INTEGER, 1, 1, "provisionedConcurrentExecutions"
+)
+ACCOUNT_CONCURRENCY = Limit("the account's concurrency", "", 1, LARGEST_INTEGER, 1000, 1, "concurrentExecutions")
 
 ARCHITECTURES = ("x86_64", "arm64")
 
@@ -211,18 +215,11 @@ def validate_payload_size(size: int, rules: Rules, *, event: bool = False) -> No
         )
 
 
-def validate_reserved_concurrency(concurrency: int, reserved_by_others: int, rules: Rules) -> None:
-    """Check that reserving `concurrency` leaves the account's floor to the functions that reserve none.
+def validate_concurrency(value: object, limit: Limit, rules: Rules) -> None:
+    """Check the type and range of `RESERVED_CONCURRENCY`, `PROVISIONED_CONCURRENCY` or `ACCOUNT_CONCURRENCY`.
 
-    Raises ValidationException for a negative number, InvalidParameterValueException where too little would be left.
+    Whether the account has so much left is the registry's to say. Raises ValidationException.
     """
     found = _Violations()
-    found.number(concurrency, RESERVED_CONCURRENCY, rules)
+    found.number(value, limit, rules)
     found.report()
-    most = max(0, rules.concurrency - rules.unreserved_minimum - reserved_by_others)
-    if concurrency > most:
-        raise InvalidParameterValueException(
-            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{rules.unreserved_minimum}].",
-            f"reserved concurrency: at most {most} can be reserved of {rules.concurrency} (rules: {rules.name})",
-        )

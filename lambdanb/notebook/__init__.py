@@ -5,7 +5,7 @@ Each part puts itself in place and takes itself away again, so that `%unload_ext
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Put everything in place. Loading again begins afresh."""
+    from lambdanb.client.function import Function
     from lambdanb.notebook import completion, display, tracebacks
     from lambdanb.notebook.cells import Cells
     from lambdanb.notebook.magics import LambdaMagics
@@ -23,11 +24,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.register_magics(LambdaMagics(shell, cells))
     completion.install(shell)
     display.install(shell, cells)
+    Function._dashboard = _dashboard
     tracebacks.install(shell, cells)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything away. Functions stay deployed: they belong to the home, not to the notebook."""
+    from lambdanb.client.function import Function
     from lambdanb.notebook import completion, display, tracebacks
     from lambdanb.notebook.magics import LambdaMagics
 
@@ -38,4 +41,12 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         magics.cells.unwatch()
     completion.uninstall(shell)
     display.uninstall(shell)
+    Function._dashboard = None
     tracebacks.uninstall(shell)
+
+
+def _dashboard(*arguments: Any, **settings: Any) -> Any:
+    """`Function.dashboard`, which loads its widgets when the first one is asked for."""
+    from lambdanb.notebook.stream_dashboard import dashboard
+
+    return dashboard(*arguments, **settings)

@@ -6,6 +6,7 @@ A subcommand returns something to be shown as the cell's result, or prints and r
 from __future__ import annotations
 
 import shlex
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from lambdanb.client.deploy import describe_functions
 from lambdanb.client.follow import follow
 from lambdanb.client.function import Function, Mode
 from lambdanb.client.invocation import Invocation
-from lambdanb.client.options import Parser, UsageProblem, add_settings, weight
+from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one, weight
 from lambdanb.client.tables import Table, functions_table, limits_table, settings_table
+from lambdanb.gateway.credentials import variables
 from lambdanb.model.rules import RULES
+from lambdanb.notebook.cell_options import cell_parser
 from lambdanb.notebook.events import cut_event
 
 if TYPE_CHECKING:
@@ -66,7 +69,10 @@ def overview() -> str:
     """What there is, a line each."""
     lines = ["Look at functions, and change them.", ""]
     lines += [f"  {_usage(each)}\n      {each.parser.description}" for each in COMMANDS.values()]
-    return "\n".join([*lines, "", "%lambda help SUBCOMMAND tells more; %%lambda? is about making functions."])
+    settings = ", ".join(option for option in cell_parser().options() if option.startswith("--"))
+    making = f"%%lambda NAME [settings] makes a cell a function. Settings: {settings}."
+    lines += ["", *textwrap.wrap(making, 100, break_on_hyphens=False), ""]
+    return "\n".join([*lines, "%lambda help SUBCOMMAND tells more, %lambda help %%lambda what each setting does."])
 
 
 def _usage(command: Command) -> str:
@@ -76,6 +82,8 @@ def _usage(command: Command) -> str:
 def _help(name: str) -> None:
     if not name:
         print(overview())
+    elif name == "%%lambda":
+        print(cell_parser().format_help())
     elif name in COMMANDS:
         print(COMMANDS[name].parser.format_help())
     else:
@@ -131,6 +139,12 @@ def _limits(options: Options) -> Table:
     return limits_table(Executor.of().ask("limits"))
 
 
+def _endpoint(options: Options) -> None:
+    executor = Executor.of()
+    told = variables(executor.home, executor.ask("endpoint")["url"])
+    print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
+
+
 def _rm(options: Options) -> None:
     function = _function(options)
     function.delete()
@@ -153,6 +167,10 @@ def _alias(options: Options) -> Function:
     return _function(options).alias(options["alias"], options["version"], dict(options.get("weights", ())))
 
 
+def _dashboard(options: Options) -> Any:
+    return _function(options).dashboard()
+
+
 def _rules(options: Options) -> Table:
     name = options.get("rules")
     if name is not None and name not in RULES:
@@ -169,16 +187,15 @@ def _parser(name: str, description: str, *, function: bool = True) -> Parser:
 
 def _commands() -> dict[str, Command]:
     invoke = _parser("invoke", "Invoke a function with an event: JSON, {variable} or $variable.")
-    invoke.usage = "%(prog)s NAME [EVENT] [--async] [--dry-run] [--cold] [--qualifier Q]"
-    invoke.add_argument(
-        "--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried"
-    )
-    invoke.add_argument("--dry-run", action="store_true", help="only check that it could be invoked")
+    invoke.usage = "%(prog)s NAME [EVENT] [--async | --dry-run] [--cold] [--qualifier Q]"
+    mode = invoke.add_mutually_exclusive_group()
+    mode.add_argument("--async", dest="run_async", action="store_true", help="queue the event; it runs, and is retried")
+    mode.add_argument("--dry-run", action="store_true", help="only check that it could be invoked")
     invoke.add_argument("--cold", action="store_true", help="in a new execution environment")
     invoke.add_argument("--qualifier", metavar="Q", help="a version or an alias")
     logs = _parser("logs", "Show the end of a function's log; -f follows it until you interrupt.")
     logs.add_argument("-f", "--follow", action="store_true", help="show new lines as they come")
-    logs.add_argument("-n", type=int, metavar="N", help="so many lines; 100 by default")
+    logs.add_argument("-n", type=at_least_one, metavar="N", help="so many lines; 100 by default")
     logs.add_argument("--request", metavar="ID", help="only this invocation's")
     configure = _parser("configure", "Change settings; the code stays. --env replaces all of the variables.")
     configure.usage = "%(prog)s NAME [settings]"
@@ -200,10 +217,19 @@ def _commands() -> dict[str, Command]:
         "limits": Command(
             _parser("limits", "Show every limit, and what holds it on this machine.", function=False), _limits
         ),
+        "endpoint": Command(
+            _parser(
+                "endpoint", "Serve AWS's own API, and show what boto3 and the AWS CLI need for it.", function=False
+            ),
+            _endpoint,
+        ),
         "rm": Command(_parser("rm", "Delete a function, or one version or alias of it."), _rm),
         "configure": Command(configure, _configure),
         "publish": Command(publish, _publish),
         "alias": Command(alias, _alias),
+        "dashboard": Command(
+            _parser("dashboard", "Drive a function by a stream of events, and see what comes of it."), _dashboard
+        ),
         "rules": Command(rules, _rules),
         "help": Command(
             _parser("help", "Show this; with a subcommand, its options.", function=False), lambda options: None

@@ -18,7 +18,7 @@ from lambdanb.client.deploy import functions
 from lambdanb.model.errors import ExecutorLost, ServiceError
 from lambdanb.model.rules import RULES
 from lambdanb.notebook import commands
-from lambdanb.notebook.magics import cell_parser
+from lambdanb.notebook.cell_options import cell_parser
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

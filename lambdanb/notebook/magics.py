@@ -15,41 +15,14 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from lambdanb.client.deploy import deploy
 from lambdanb.client.function import Function
-from lambdanb.client.options import Parser, UsageProblem, add_settings
+from lambdanb.client.options import UsageProblem
+from lambdanb.client.source import source_text
 from lambdanb.notebook import commands
+from lambdanb.notebook.cell_options import cell_parser
 from lambdanb.notebook.cells import Cells
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-_EXAMPLES = """\
-The cell is the whole module: it can't see the notebook's variables, as a Lambda can't. What it does at its top level is
-init, which runs once per execution environment (the cold start). Afterwards NAME is the function:
-
-    NAME(event)           invoke it: what the handler returned, or FunctionError
-    NAME.invoke(event)    an Invocation: payload or error, report, log
-    NAME.submit(event)    a Future
-
-example:
-
-    %%lambda thumbnail --memory 512 --timeout 10 --env SIZE=128
-    import os
-    def lambda_handler(event, context):
-        return {"size": int(os.environ["SIZE"])}
-
-What isn't given gets AWS's default; %lambda configure NAME changes settings and keeps the code.
-"""
-
-
-def cell_parser() -> Parser:
-    """The options of `%%lambda`."""
-    parser = Parser(
-        "%%lambda", "Deploy the cell as a function, or as the new code of the function of that name.", _EXAMPLES
-    )
-    parser.usage = "%%%%lambda NAME [settings]"
-    parser.add_argument("name", metavar="NAME", help="letters, digits, - and _, at most 64")
-    add_settings(parser)
-    return parser
 
 
 @magics_class
@@ -124,6 +97,10 @@ def identifier_of(name: str) -> str:
 
 def check_syntax(source: str, filename: str) -> None:
     """Raise the cell's SyntaxError, with the cell's line, before anything is deployed."""
+    try:
+        source_text(source)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     try:
         compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:

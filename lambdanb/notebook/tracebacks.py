@@ -32,7 +32,6 @@ _PACKAGES = tuple(f"{Path(file).parents[up]}/" for file, up in ((connection.__fi
 
 _TO_DO = {
     "ResourceNotFoundException": "%lambda list shows the functions, %lambda show NAME their versions and aliases.",
-    "ResourceConflictException": "Something else changes it just now; try again.",
     "RequestTooLargeException": "Send less, or send where to find it.",
     "ServiceException": "executor.log in the home tells more.",
 }

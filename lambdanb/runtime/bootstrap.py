@@ -79,8 +79,8 @@ def handle(handler: Handler, header: dict[str, Any], event: bytes) -> tuple[byte
     _request.id = request_id
     if header.get("trace"):
         os.environ["_X_AMZN_TRACE_ID"] = header["trace"]
-    context = LambdaContext(request_id, header["deadline_ms"], header["arn"], header.get("context"))
     try:
+        context = make_context(header)
         return marshal(handler(unmarshal(event), context)), False
     except SystemExit as error:
         leave(exit_status(error))
@@ -88,6 +88,15 @@ def handle(handler: Handler, header: dict[str, Any], event: bytes) -> tuple[byte
         failure = faults.describe(error, request_id)
         faults.log(failure)
         return faults.encode(failure), True
+
+
+def make_context(header: dict[str, Any]) -> LambdaContext:
+    """The handler's second argument."""
+    try:
+        return LambdaContext(header["id"], header["deadline_ms"], header["arn"], header.get("context"))
+    except (AttributeError, TypeError, ValueError) as error:
+        text = f"Unable to parse Client Context JSON: {error}"
+        raise faults.Fault("Runtime.LambdaContextUnmarshalError", text) from error
 
 
 def unmarshal(event: bytes) -> Any:

@@ -8,7 +8,9 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+_encode = json.JSONEncoder().encode  # before a function can put another `json.dumps` in its place
 RUNTIME_FOLDER = __file__.rsplit("/", 1)[0] + "/"
+_IMPORTLIB = traceback.__file__.rsplit("/", 1)[0] + "/importlib/"
 
 
 class Fault(Exception):
@@ -32,7 +34,7 @@ def describe(error: BaseException, request_id: str) -> dict[str, Any]:
 
 def encode(failure: dict[str, Any]) -> bytes:
     """The failure as JSON. Lone surrogates in messages are escaped rather than refused."""
-    return json.dumps(failure).encode()
+    return _encode(failure).encode()
 
 
 def log(failure: dict[str, Any]) -> None:
@@ -43,7 +45,7 @@ def log(failure: dict[str, Any]) -> None:
         lines += [line for entry in failure["stackTrace"] for line in entry.splitlines()]
     try:
         sys.stdout.write("\n".join(lines) + "\n")
-    except (OSError, ValueError):
+    except Exception:
         # The function closed or replaced its standard output: the caller still gets the failure itself.
         pass
 
@@ -57,6 +59,6 @@ def _text(error: BaseException) -> str:
 
 def _stack(trace: TracebackType | None) -> list[str]:
     frames = traceback.extract_tb(trace)
-    while frames and frames[0].filename.startswith((RUNTIME_FOLDER, "<frozen importlib")):
+    while frames and frames[0].filename.startswith((RUNTIME_FOLDER, "<frozen importlib", _IMPORTLIB)):
         frames.pop(0)
     return traceback.format_list(frames)

@@ -24,6 +24,7 @@ _STATE = 0
 _PARENT = 1
 _THREADS = 17
 _START_TIME = 19
+_PAGE_BYTES = 4096
 
 
 def _stat_fields(pid: int) -> list[bytes] | None:
@@ -62,7 +63,10 @@ def children(pid: int) -> list[int]:
     for thread in threads:
         try:
             with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
-                text = b"".join(iter(lambda: file.read(1 << 20), b""))  # the kernel gives a page at a time
+                text = piece = file.read(_PAGE_BYTES)
+                while len(piece) > _PAGE_BYTES // 2:  # the kernel gives at most a page at a time: 600 children or so
+                    piece = file.read(_PAGE_BYTES)
+                    text += piece
         except FileNotFoundError:
             if os.path.exists("/proc/thread-self/children"):
                 continue  # the thread has ended meanwhile

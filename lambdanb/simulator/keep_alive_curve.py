@@ -27,6 +27,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lambdanb.model.histogram import GROWTH
+from lambdanb.model.numbers import is_number
 
 Floats: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = float | Floats
@@ -122,7 +123,7 @@ def keep_alive_curve(
 
     Memory is in proportion to the greatest concurrency. ValueError says which value is wrong, and where.
     """
-    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+    if seconds is not None and not (is_number(seconds) and math.isfinite(seconds) and seconds > 0):
         raise ValueError(f"seconds is {seconds!r}: it must be a finite number above 0")
     run = _Run(seconds)
     for times, durations in _batches(arrivals, durations_s, seconds, seed):
@@ -142,13 +143,13 @@ def _batches(
         for times in arrivals.chunks(seed, seconds):
             yield times, _drawn(draw, random, len(times))
         return
-    array = np.asarray(arrivals, dtype=np.float64)
+    array = _numbers("arrivals", arrivals)
     if array.ndim != 1:
         raise ValueError(f"arrivals must be a stream or an array of one dimension; it has {array.ndim}")
     if callable(durations_s) or np.ndim(durations_s) == 0:
         durations = _drawn(draw, random, len(array))
     else:
-        durations = np.asarray(durations_s, dtype=np.float64)
+        durations = _numbers("durations_s", durations_s)
         if durations.shape != array.shape:
             raise ValueError(f"durations_s has the shape {durations.shape}, arrivals {array.shape}: one for each")
     if seconds is not None:
@@ -164,13 +165,13 @@ def _drawing(durations_s: ArrayLike) -> Draw:
     def draw(random: np.random.Generator, n: int) -> Floats:
         if np.ndim(durations_s) != 0:
             raise ValueError("durations_s of a stream must be a number or a function (generator, n) -> n seconds")
-        return np.full(n, durations_s, dtype=np.float64)
+        return np.full(n, _numbers("durations_s", durations_s))
 
     return draw
 
 
 def _drawn(draw: Draw, random: np.random.Generator, n: int) -> Floats:
-    durations = np.asarray(draw(random, n), dtype=np.float64)
+    durations = _numbers("durations_s", draw(random, n))
     if durations.shape != (n,):
         raise ValueError(f"durations_s gave an array of the shape {durations.shape} when asked for {n} durations")
     return durations
@@ -306,11 +307,18 @@ def _pass(
 
 
 def _checked(keep_alive_s: ArrayLike) -> Floats:
-    array = np.asarray(keep_alive_s, dtype=np.float64)
+    array = _numbers("keep_alive_s", keep_alive_s)
     wrong = ~(np.isfinite(array) & (array >= 0))
     if wrong.any():
         raise ValueError(f"keep_alive_s is {array[wrong].flat[0]:g}: it must be a finite number from 0")
     return array
+
+
+def _numbers(name: str, value: Any) -> Floats:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r:.80}: it must be a number, or an array of numbers") from None
 
 
 def _plain(array: Floats) -> Numbers:

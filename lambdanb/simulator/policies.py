@@ -245,6 +245,10 @@ def replay_policy(policy: Policy, arrivals_s: ArrayLike, durations_s: ArrayLike)
 
     The policy must be new: it keeps what it learns. Some microseconds an invocation.
     """
+    if not callable(getattr(policy, "window", None)):
+        raise ValueError(
+            f"{policy!r:.80} is no keep-alive policy: policy_of makes one of a number, a law or a function"
+        )
     arrivals = np.asarray(arrivals_s, dtype=np.float64)
     durations = np.asarray(durations_s, dtype=np.float64)
     if durations.ndim == 0:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lambdanb.model.rules import TODAY
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Sample
 from lambdanb.simulator.named_laws import law_samples_ms
@@ -25,6 +27,8 @@ Floats = NDArray[np.float64]
 
 _COLUMNS = ("function", "memory_mb", "duration_ms", "init_ms", "cold", "status", "max_memory_mb", "request_id")
 _RAN = ("ok", "error", "timeout", "crashed")
+SETTINGS = ("keep_alive_s", "timeout_s", "tmp_mb", "architecture")
+"""Of `model.configuration.Configuration`, those that `Simulated` has too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,7 @@ class Profile:
     name        the function's
     memory_mb   the memory size meant where none is given: of the last record
     sizes       memory size in MB -> what was measured at it
+    settings    of the function's configuration, what a forecast needs and records don't tell: any of SETTINGS
 
     `at(memory_mb)` gives the samples and counts. `sample_warm`, `sample_cold` and `sample_init` draw times in ms from a
     NumPy generator: a warm invocation takes one of the first, a cold one an init and one of the second; each errs with
@@ -80,6 +85,7 @@ class Profile:
     name: str
     memory_mb: int
     sizes: Mapping[int, MemorySize]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def invocations(self) -> int:
@@ -117,20 +123,30 @@ class Profile:
     def simulated(self, memory_mb: int | None = None, **different: Any) -> Simulated:
         """The function as `simulate` takes it, at a memory size; `different` are other settings of `Simulated`.
 
-        A cold start takes an init and then a warm time. Without any cold start measured, init takes no time.
+        A cold start takes an init, and then the handler's time of a cold one. Without any cold start measured, init
+        takes no time, and the handler a warm one's. The share that ran into the timeout does so again, if `timeout_s`
+        is known. What is neither among the profile's settings nor `different` has the default of `Simulated`.
         """
         size = self.at(memory_mb)
         warm_ms = size.warm_ms if len(size.warm_ms) else size.cold_ms
         if not len(warm_ms):
             raise ValueError(self._unknown(size))
-        settings: dict[str, Any] = {
+        settings = dict(self.settings) | different
+        if size.timeouts and "timeout_s" in settings:
+            warm_ms = np.append(warm_ms, np.full(size.timeouts, settings["timeout_s"] * 1e3))
+        known: dict[str, Any] = {
             "name": self.name,
             "memory_mb": size.memory_mb,
             "warm": Sample(warm_ms / 1e3),
+            "first": Sample(size.cold_ms / 1e3) if len(size.cold_ms) else None,
             "init": Sample(size.init_ms / 1e3) if len(size.init_ms) else None,
             "error_share": size.error_share,
         }
-        return Simulated(**(settings | different))
+        unknown = settings.keys() - {each.name for each in fields(Simulated)}
+        if unknown:
+            choices = ", ".join(each.name for each in fields(Simulated))
+            raise TypeError(f"{self.name}: no setting {', '.join(sorted(unknown))}; there are {choices}")
+        return Simulated(**(known | settings))
 
     def _sample(self, generator: np.random.Generator, n: int, size: MemorySize, samples: Floats) -> Floats:
         if not len(samples):
@@ -150,11 +166,17 @@ class Profile:
         return f"<Profile {self.name}: {self._measured()}>"
 
     @classmethod
-    def from_records(cls, frame: DataFrame) -> Profile:
+    def from_records(cls, frame: DataFrame, **settings: Any) -> Profile:
         """From the records of one function, all its versions and memory sizes: the DataFrame of `Function.records()`.
 
-        ValueError if there are none, none that ran, those of several functions, or numbers that can't be.
+        `settings`: any of SETTINGS. ValueError if there are no records, none that ran, those of several functions, or
+        numbers that can't be; TypeError for another setting.
         """
+        if not hasattr(frame, "columns"):
+            raise ValueError(f"records are the DataFrame of Function.records(), not a {type(frame).__name__}")
+        unknown = sorted(settings.keys() - set(SETTINGS))
+        if unknown:
+            raise TypeError(f"unknown setting {', '.join(unknown)}; there are {', '.join(SETTINGS)}")
         missing = [name for name in _COLUMNS if name not in frame.columns]
         if missing:
             raise ValueError(f"the frame has no columns {', '.join(missing)}: it must be one of Function.records()")
@@ -177,7 +199,7 @@ class Profile:
             )
         status = frame["status"].to_numpy().astype(str)
         used_mb = np.asarray(frame["max_memory_mb"].to_numpy(), dtype=np.float64)
-        return cls._of(names[0], memory_mb, duration_ms, init_ms, cold > 0, status, used_mb)
+        return cls._of(names[0], memory_mb, duration_ms, init_ms, cold > 0, status, used_mb, settings)
 
     @classmethod
     def from_reports(cls, name: str, log: ReportLog) -> Profile:
@@ -229,8 +251,11 @@ class Profile:
     ) -> Profile:
         """A function that nobody has measured: durations and init times by laws, as `named_laws` has them.
 
-        Profile.of_law(warm={"law": "lognormal", "median_ms": 20, "p99_ms": 90}, init=300). Nothing fails.
+        Profile.of_law(warm={"law": "lognormal", "median_ms": 20, "p99_ms": 90}, init=300). Nothing fails. ValueError
+        for a law or a memory size that can't be.
         """
+        if memory_mb not in TODAY.memory_mb:
+            raise ValueError(f"{name}: memory_mb is {memory_mb!r}: it must be a whole number, {TODAY.memory_mb.range}")
         warm_ms, init_ms = law_samples_ms("warm", warm), law_samples_ms("init", init)
         return cls(name, memory_mb, {memory_mb: MemorySize(memory_mb, warm_ms, warm_ms, init_ms)})
 
@@ -244,6 +269,7 @@ class Profile:
         cold: NDArray[np.bool_],
         status: NDArray[np.str_],
         used_mb: Floats,
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> Profile:
         """From columns, a row for each record; `init_ms` is nan where there was none."""
         ran = np.isin(status, _RAN)
@@ -266,7 +292,7 @@ class Profile:
                 timeouts=int((here & (status == "timeout")).sum()),
                 max_memory_mb=int(used_mb[here].max()),
             )
-        return cls(name, int(memory_mb[ran][-1]), sizes)
+        return cls(name, int(memory_mb[ran][-1]), sizes, settings)
 
 
 _STATUS = {None: "ok", "timeout": "timeout"}

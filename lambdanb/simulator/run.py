@@ -8,15 +8,30 @@ from typing import Any
 import numpy as np
 
 from lambdanb.model.rules import Rules
-from lambdanb.simulator import kernel, state
+from lambdanb.simulator import counting, kernel, ring, state
 from lambdanb.simulator.bill import rates
+from lambdanb.simulator.event_queue import Queues
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.keeping import Keeping
 from lambdanb.simulator.laws import Fixed, Floats, Law
-from lambdanb.simulator.state import FREE, RING_AT, Account, Environments, Functions, Places, Ring, Settings, Windows
+from lambdanb.simulator.state import (
+    FREE,
+    QUIET_UNTIL_S,
+    WORD_AT,
+    Account,
+    Environments,
+    Functions,
+    Outcomes,
+    Places,
+    Ring,
+    Settings,
+    Windows,
+)
+from lambdanb.simulator.uncompiled import uncompiled
 
 FIRST_PLACES = 256
 RING_CHANGES_AT = 4.0
-"""The ring's buckets are chosen anew where the rate of arrivals is off by more than this factor."""
+"""The ring's slots are chosen anew where the rate of arrivals is off by more than this factor."""
 
 
 class Replication:
@@ -46,66 +61,81 @@ class Replication:
         )
         self.functions: Functions = state.functions(models, prices, self.settings, concurrency)
         self.windows: Windows = state.windows(windows)
-        self.account = Account(np.zeros(5, np.int64), np.zeros(1))
+        self.account = Account(np.zeros(5, np.int64), np.zeros(2))
         provisioned = sum(each.provisioned for each in models)
         self.environments: Environments = state.environments(FIRST_PLACES + provisioned, self.account)
         state.start_provisioned(self.environments, self.functions, self.account)
         self._ring: Ring | None = None
         self._now_s = 0.0
         # One generator for each use: how many cold starts there are changes no duration.
-        self._durations, self._failures, self._keep_alives, self._starts = (
-            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(4)
+        self._durations, self._failures, self._keep_alives, self._starts, self._firsts = (
+            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(5)
         )
         self._warm = [each.warm_law for each in models]
         self._start = [each.start_law for each in models]
+        self._first = [each.first_law for each in models]
         self._keep_alive = [each.keep_alive_law for each in models]
         self._error_share = np.array([each.error_share for each in models])
+        alone = len(models) == 1 and models[0].reserved is None and not models[0].provisioned
+        self._several = None if alone else True
+        self._outside = True if self.functions.outside_s.any() else None
+        self.queues = Queues(models) if any(each.event for each in models) else None
+        self._by_event = None if self.queues is None else self.queues.invoked
         self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
-        choose: Callable[[Any], Any] = (lambda function: function) if compiled else kernel.uncompiled
+        self._keeping = Keeping(models, self) if any(each.keep_alive is not None for each in models) else None
+        compiled = compiled and self._keeping is None
+        choose: Callable[[Any], Any] = (lambda function: function) if compiled else uncompiled
         self._simulate_chunk = choose(kernel.simulate_chunk)
-        self._end_expired = choose(kernel.end_expired)
-        self._rebuild_ring = choose(kernel.rebuild_ring)
-        self._warm_s, self._keep_s = np.empty(0), np.empty(0)
+        self._count_chunk = choose(counting.count_chunk)
+        self._count_ended = choose(counting.count_ended)
+        self._rebuild_ring = choose(ring.rebuild_ring)
+        self._buffers(0)
 
     def run(self, arrivals: Iterator[tuple[Floats, Places]]) -> None:
         """Simulate all arrivals, then what is over by the end of the run."""
-        for arrival_s, function in arrivals:
-            if len(arrival_s):
-                self._chunk(arrival_s, function)
-        self._feed(
-            np.array([self.settings.seconds]), np.array([-1], np.int32), np.zeros(1), np.empty(0, bool), np.empty(0)
-        )
-        self._end_expired(self.environments, self.functions, self.windows, self.account, self.settings)
+        if self.queues is not None:
+            self.queues.run(arrivals, self.settings.seconds, self._chunk)
+        else:
+            for arrival_s, function in arrivals:
+                if len(arrival_s):
+                    self._chunk(arrival_s, function)
+        if self._ring is not None:
+            if self._keeping is not None:
+                self._keeping.finish(self._ring)
+            self._count_ended(self.environments, self._ring, self.functions, self.windows, self.account, self.settings)
 
-    def _chunk(self, arrival_s: Floats, function: Places) -> None:
+    def _buffers(self, count: int) -> None:
+        self._run_s, self._whole_s, self._outcome = np.empty(count), np.empty(count), np.empty(count, np.uint8)
+        self._keep_s = np.empty(count if self._draws_keep_alive else 0)
+
+    def _chunk(self, arrival_s: Floats, function: Places) -> tuple[int, Outcomes]:
+        """Simulate and count arrivals: all, unless an event was throttled. How many, and what became of them."""
         count = len(arrival_s)
-        if len(self._warm_s) < count:
-            self._warm_s = np.empty(count)
-            self._keep_s = np.empty(count if self._draws_keep_alive else 0)
-        warm_s, keep_s = self._warm_s[:count], self._keep_s[:count]
-        _draw_each(self._warm, function, self._durations, warm_s)
+        if len(self._run_s) < count:
+            self._buffers(count)
+        run_s = self._run_s[:count]
+        _draw_each(self._warm, function, self._durations, run_s)
+        keep_s = failed = None
         if self._draws_keep_alive:
+            keep_s = self._keep_s[:count]
             _draw_each(self._keep_alive, function, self._keep_alives, keep_s)
-        failed = np.empty(0, bool)
         if self._error_share.any():
             failed = self._failures.random(count) < self._error_share[function]
         self._set_ring(_rate(arrival_s))
-        self._feed(arrival_s, function, warm_s, failed, keep_s)
-
-    def _feed(
-        self, arrival_s: Floats, function: Places, warm_s: Floats, failed: np.ndarray[Any, Any], keep_s: Floats
-    ) -> None:
-        if self._ring is None:
-            self._set_ring(None)
+        outcomes = Outcomes(self._outcome[:count], self._whole_s[:count])
         done = 0
         while True:
             done = self._simulate_chunk(
                 arrival_s,
                 function,
-                warm_s,
+                run_s,
                 failed,
                 keep_s,
+                self._several,
+                self._by_event,
+                self._keeping,
                 done,
+                outcomes,
                 self.environments,
                 self._ring,
                 self.functions,
@@ -113,29 +143,56 @@ class Replication:
                 self.account,
                 self.settings,
             )
-            if done == len(arrival_s):
-                self._now_s = float(arrival_s[-1])
-                return
+            if done == count:
+                break
             f = function[done]
-            if self.functions.start_at[f] >= self.functions.start_s.shape[1]:
+            wants_draws = self.functions.start_at[f] >= self.functions.start_s.shape[1]
+            wants_places = self.account.integers[FREE] < 0
+            if wants_draws:
                 self._start[f].draw(self._starts, self.functions.start_s[f])
+                if (first := self._first[f]) is not None:
+                    first.draw(self._firsts, self.functions.first_s[f])
                 self.functions.start_at[f] = 0
-            if self.account.integers[FREE] < 0:
+            if wants_places:
                 self.environments = state.with_more_places(self.environments, self.account)
+            if not wants_draws and not wants_places:
+                break
+        outcomes = Outcomes(outcomes.outcome[:done], outcomes.whole_s[:done])
+        self._now_s = float(arrival_s[done - 1])
+        latency_s = outcomes.whole_s
+        if self._outside is not None:
+            latency_s = latency_s + self.functions.outside_s[function[:done]]
+        self._count_chunk(
+            arrival_s[:done],
+            function[:done],
+            run_s[:done],
+            run_s[:done].view(np.int64),
+            latency_s,
+            latency_s.view(np.int64),
+            outcomes,
+            self._several,
+            self._outside,
+            self.functions,
+            self.windows,
+            self.settings,
+        )
+        return done, outcomes
 
     def _set_ring(self, rate: float | None) -> None:
-        """Buckets for a rate of arrivals (None: whatever it is now), twice as many as there can be departures."""
+        """A ring for a rate of arrivals (None: whatever it is now), with slots for all departures that there can be."""
         old = self._ring
-        length = 1 << (2 * len(self.environments.link)).bit_length()
+        places = len(self.environments.link)
         if old is not None:
-            off = 1.0 if rate is None else max(rate / old.buckets_per_s, old.buckets_per_s / rate)
-            if off <= RING_CHANGES_AT and length <= len(old.head):
+            its_rate = old.slots_per_s / ring.SLOTS_PER_ARRIVAL
+            off = 1.0 if rate is None else max(rate / its_rate, its_rate / rate)
+            if off <= RING_CHANGES_AT and ring.SLOTS_PER_ARRIVAL * places <= len(old.head):
                 return
-        buckets_per_s = rate or (old.buckets_per_s if old else 1.0)
-        self._ring = Ring(np.full(length, -1, np.int32), float(buckets_per_s))
+            rate = rate or its_rate
+        self._ring = ring.ring(rate or 1.0, int(ring.SLOTS_PER_ARRIVAL) * places)
         if old is not None:
             self._rebuild_ring(old, self._ring, self.environments.departure_s, self.environments.link)
-        self.account.integers[RING_AT] = int(self._now_s * buckets_per_s)
+        self.account.integers[WORD_AT] = int(self._now_s * self._ring.slots_per_s) // ring.BITS_PER_WORD
+        self.account.floats[QUIET_UNTIL_S] = 0.0
 
 
 def _rate(arrival_s: Floats) -> float | None:

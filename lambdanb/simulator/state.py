@@ -20,18 +20,26 @@ from lambdanb.model.histogram import bucket
 from lambdanb.model.rules import Rules
 from lambdanb.simulator.bill import Rates
 from lambdanb.simulator.function_model import Simulated
-from lambdanb.simulator.laws import Fixed, Floats, Law
+from lambdanb.simulator.laws import Fixed, Floats
 
 Integers = NDArray[np.int64]
 Places = NDArray[np.int32]
 
 FIRST_BUCKET = bucket(0.0)
+BACKOFF_S = 1.0
+"""After which a throttled event is tried again the first time."""
 LONGEST_MS = 86_400_000.0
 BUCKETS = bucket(LONGEST_MS) - FIRST_BUCKET + 1
 """Buckets of `model.histogram` in the dense arrays: all up to a day, in the last of which is also what is longer."""
 
 # Places in Account.integers
-FREE, BUSY, UNRESERVED_TAKEN, RING_AT, ENDED = range(5)
+FREE, BUSY, UNRESERVED_TAKEN, WORD_AT, ENDED = range(5)
+
+# Places in Account.floats
+LIFETIME_S, QUIET_UNTIL_S = range(2)
+
+# Bits of an outcome; 0: it was throttled.
+RAN, COLD_START, FAILED, TIMED_OUT, ON_PROVISIONED = 1, 2, 4, 8, 16
 
 # Columns of Windows.counts: Outcome's COUNTS in their order.
 ARRIVALS, WARM, COLD, THROTTLED, ERRORS = range(5)
@@ -48,6 +56,8 @@ class Environments(NamedTuple):
     expiry_s: Floats
     """When it ends if nothing comes after this invocation."""
     created_s: Floats
+    loaded_s: Floats
+    """By a keep-alive policy: from when on it can be reused. Otherwise nothing."""
     group: Places
     link: Places
 
@@ -62,10 +72,11 @@ class Functions(NamedTuple):
     provisioned: Integers
     keep_alive_s: Floats
     timeout_s: Floats
-    cold_is_whole: NDArray[np.bool_]
-    """Whether a cold start's draw is the whole invocation, instead of what comes before the handler."""
+    outside_s: Floats
     start_s: Floats
-    """Functions x draws: what cold starts will take. Refilled where `start_at` comes to the end."""
+    """Functions x draws: what cold starts will take before the handler. Refilled where `start_at` comes to the end."""
+    first_s: Floats
+    """As many: how long the handler then runs; -1: as long as it would in a warm environment."""
     start_at: Integers
     growth_tokens: Floats
     growth_updated_s: Floats
@@ -84,8 +95,16 @@ class Functions(NamedTuple):
     """What a cold start costs by itself: the restore of a snapshot."""
 
 
+class Outcomes(NamedTuple):
+    """What became of each invocation of a chunk, from the kernel to `counting`."""
+
+    outcome: NDArray[np.uint8]
+    whole_s: Floats
+    """From its arrival to its end. Of one that was throttled it means nothing."""
+
+
 class Windows(NamedTuple):
-    """Windows of time, all as wide. `steps` and `partial` are how means are kept: see `kernel.step`."""
+    """Windows of time, all as wide. `steps` and `partial` are how means are kept: see `counting.step`."""
 
     counts: Integers
     partial: Floats
@@ -93,16 +112,17 @@ class Windows(NamedTuple):
     dollars: Floats
     latency: Integers
     """Windows x BUCKETS."""
-    duration: Integers
-    """BUCKETS, of the whole time."""
+    run_moved: Integers
+    """BUCKETS, of the whole time: what to add to the sum of `latency` to get the histogram of the durations, without
+    init."""
 
 
 class Account(NamedTuple):
     """What is one for all functions."""
 
     integers: Integers
-    lifetime_s: Floats
-    """One number: the sum of the life spans of the environments that ended."""
+    floats: Floats
+    """The sum of the life spans of the environments that ended; until when no departure is due."""
 
 
 class Settings(NamedTuple):
@@ -123,10 +143,13 @@ class Settings(NamedTuple):
 
 
 class Ring(NamedTuple):
-    """A calendar of departures: bucket `int(time * buckets_per_s)`, modulo its power-of-two length."""
+    """Departures by time: see `ring`."""
 
     head: Places
-    buckets_per_s: float
+    """One entry per slot, -1 for an empty one."""
+    bits: Integers
+    """One bit per slot, BITS_PER_WORD of them in each entry."""
+    slots_per_s: float
 
 
 def environments(places: int, account: Account) -> Environments:
@@ -134,7 +157,14 @@ def environments(places: int, account: Account) -> Environments:
     account.integers[FREE] = 0
     link = np.arange(1, places + 1, dtype=np.int32)
     link[-1] = -1
-    return Environments(np.zeros(places), np.zeros(places), np.zeros(places), np.zeros(places, np.int32), link)
+    return Environments(
+        departure_s=np.zeros(places),
+        expiry_s=np.zeros(places),
+        created_s=np.zeros(places),
+        loaded_s=np.zeros(places),
+        group=np.zeros(places, np.int32),
+        link=link,
+    )
 
 
 def start_provisioned(environments: Environments, functions: Functions, account: Account) -> None:
@@ -173,10 +203,11 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
         in_flight=np.zeros(count, np.int64),
         reserved=reserved,
         provisioned=np.array([each.provisioned for each in models], np.int64),
-        keep_alive_s=np.array([_fixed_s(each.keep_alive_law) for each in models]),
+        keep_alive_s=np.array([_fixed_s(each) for each in models]),
         timeout_s=np.array([float(each.timeout_s) for each in models]),
-        cold_is_whole=np.array([each.cold is not None for each in models]),
+        outside_s=np.array([float(each.outside_s) for each in models]),
         start_s=np.zeros((count, draws)),
+        first_s=np.full((count, draws), -1.0),
         start_at=np.full(count, draws, np.int64),
         growth_tokens=np.full(count, settings.growth_burst),
         growth_updated_s=np.zeros(count),
@@ -194,9 +225,10 @@ def functions(models: Sequence[Simulated], rates: Rates, settings: Settings, con
     )
 
 
-def _fixed_s(keep_alive: Law) -> float:
-    """A fixed keep-alive; of one that is drawn for each idle period the kernel never asks."""
-    return keep_alive.seconds if isinstance(keep_alive, Fixed) else math.nan
+def _fixed_s(model: Simulated) -> float:
+    """A fixed keep-alive. Of one that is drawn for each idle period the kernel never asks; a policy says later."""
+    law = model.keep_alive_law
+    return math.inf if model.keep_alive is not None else law.seconds if isinstance(law, Fixed) else math.nan
 
 
 def windows(count: int) -> Windows:
@@ -207,7 +239,7 @@ def windows(count: int) -> Windows:
         steps=np.zeros((count, 3), np.int64),
         dollars=np.zeros(count),
         latency=np.zeros((count, BUCKETS), np.int64),
-        duration=np.zeros(BUCKETS, np.int64),
+        run_moved=np.zeros(BUCKETS, np.int64),
     )
 
 

@@ -28,7 +28,8 @@ class Poisson(Stream):
     def _arrivals(self, seeds: SeedSequence, until_s: float) -> Iterator[Times]:
         if self.rate > 0:
             for units in unit_arrivals(generator(seeds)):
-                yield units / self.rate
+                units /= self.rate
+                yield units
 
     def _expected(self, seconds: float) -> float:
         return self.rate * seconds

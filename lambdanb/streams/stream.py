@@ -205,6 +205,8 @@ class Joined(Stream):
     at_s: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.after, Stream):
+            raise ValueError(f"then: what follows must be a stream, not {self.after!r:.80}")
         validation.seconds("at_s", self.at_s)
 
     def _arrivals(self, seeds: SeedSequence, until_s: float) -> Iterator[Times]:

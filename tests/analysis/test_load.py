@@ -49,7 +49,8 @@ def test_a_row_for_each_request_with_the_executor_s_record() -> None:
     kept = function.records().set_index("request_id").loc[records["request_id"]]
     for column in ("duration_ms", "billed_ms", "memory_mb", "cold", "cost", "environment_id"):
         assert list(kept[column]) == list(records[column]), column
-    assert result.cost() == pytest.approx(kept["cost"].sum())
+    assert float(result.cost().total) == pytest.approx(kept["cost"].sum())
+    assert result.cost(free_tier=True).total == 0
     assert result.outcome.measured
     assert result.outcome.billed_ms == kept["billed_ms"].sum()
     assert result.outcome.count("arrivals") == len(due_s) == result.summary()["invocations"]

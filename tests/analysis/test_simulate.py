@@ -51,6 +51,27 @@ def test_three_invocations_by_hand() -> None:
     assert (found.runs[0].ended, found.runs[0].life_span_s) == (1, pytest.approx(7.5))
 
 
+def test_a_handler_s_first_time_by_hand() -> None:
+    """Cold at 0 s, 1 s of init and 3 s of handler, where a warm one takes 2 s, as that at 5 s does."""
+    model = Simulated(warm=2.0, init=1.0, first=3.0)
+    found = simulate(model, GivenTimes([0.0, 5.0]), seconds=10, windows=1)
+    assert columns(found, "busy_cold", "busy_warm") == [[pytest.approx(0.4)], [pytest.approx(0.2)]]
+    assert found.outcome.latency == {bucket(4000): 1, bucket(2000): 1}
+    assert found.outcome.duration == {bucket(3000): 1, bucket(2000): 1}
+    assert found.outcome.billed_ms == 6000
+
+
+def test_the_way_of_request_and_answer_is_part_of_the_latency_alone() -> None:
+    model = Simulated(warm=2.0, init=1.0, outside_s=0.5)
+    found, without = (
+        simulate(each, GivenTimes([0.0, 5.0]), seconds=10, windows=1) for each in (model, replace(model, outside_s=0))
+    )
+    assert found.outcome.latency == {bucket(3500): 1, bucket(2500): 1}
+    assert found.outcome.duration == without.outcome.duration == {bucket(2000): 2}
+    assert found.outcome.windows.equals(without.outcome.windows)
+    assert found.cost() == without.cost()
+
+
 def test_windows_sum_up_to_the_whole() -> None:
     model = Simulated(warm=Exponential(0.5), init=0.3, error_share=0.1, memory_mb=GB)
     found = simulate(model, PoissonArrivals(20), seconds=1000, concurrency=12)
@@ -295,6 +316,9 @@ def test_snap_start_restores_instead_of_init() -> None:
         (lambda: Simulated(warm=1.0, reserved=-1), "reserved is -1"),
         (lambda: Simulated(warm=1.0, reserved=1, provisioned=2), "provisioned is 2, more than the 1 reserved"),
         (lambda: Simulated(warm=1.0, init=1.0, cold=2.0), "give it or init, not both"),
+        (lambda: Simulated(warm=1.0, first=1.0, cold=2.0), "give it or init, not both"),
+        (lambda: Simulated(warm=1.0, first=-1.0), "first is -1 s"),
+        (lambda: Simulated(warm=1.0, outside_s=-1.0), "outside_s is -1.0: it must be a finite number from 0"),
         (lambda: Simulated(warm=1.0, snap_start=True), "restore is not given"),
     ],
 )
@@ -311,7 +335,7 @@ def test_a_model_that_cannot_be_is_told(make: Any, told: str) -> None:
         ({"functions": [Simulated(warm=1.0)] * 2}, "1 streams for 2 functions"),
         ({"seconds": -1}, "seconds is -1"),
         ({"reuse": "oldest"}, "reuse is 'oldest': it must be one of most-recently-used, newest-created"),
-        ({"windows": 0}, "windows is 0: it must be from 1 to 10,000"),
+        ({"windows": 0}, "windows is 0: it must be a whole number from 1 to 10,000"),
         ({"runs": 0}, "runs is 0"),
         ({"threads": 0}, "threads is 0"),
         ({"seed": -1}, "seed is -1"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -158,9 +161,138 @@ def test_map_takes_events_as_it_goes(shared_home: Path) -> None:
     assert len(taken) <= 14
 
 
+@pytest.mark.parametrize(
+    ("source", "error", "told"),
+    [
+        (None, TypeError, "The source is None, of type NoneType: give the module's code as a text"),
+        (b"x = 1", TypeError, "The source is b'x = 1', of type bytes: give"),
+        (1, TypeError, "The source is 1, of type int"),
+        ("x = 1\ny = '\0'\n", ValueError, "a null byte in line 2"),
+    ],
+)
+def test_a_source_that_is_none(shared_home: Path, source: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=re.escape(told)):
+        lambdanb.deploy("none", source)
+    assert "none" not in [function.name for function in lambdanb.functions()]
+
+
+def test_a_source_that_is_not_utf_8(shared_home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"name = '\xe9'\n")
+    with pytest.raises(ValueError, match=r"latin\.py is not UTF-8: .*Save it as UTF-8"):
+        lambdanb.deploy("none", path)
+
+
+def test_an_event_that_is_nested_too_deep(echo: lambdanb.Function) -> None:
+    event: Any = []
+    for _ in range(100_000):
+        event = [event]
+    for call in (echo, echo.submit, echo.invoke):
+        with pytest.raises(TypeError, match="nested too deep"):
+            call(event)
+
+
+def test_map_ends_where_waiting_won_t_help(shared_home: Path) -> None:
+    function = lambdanb.deploy("stopped", ECHO, reserved_concurrency=0)
+    with pytest.raises(lambdanb.TooManyRequestsException, match="stops the function"):
+        list(function.map([1, 2]))
+    function.delete()
+
+
+def test_an_interrupt_while_a_large_event_is_sent(shared_home: Path) -> None:
+    """Half a request is on its way: the next ones need a connection of their own, and none waits for ever."""
+    function = lambdanb.deploy("echo", ECHO, memory=512, timeout=30)
+    large = "x" * 5_000_000
+    pending: list[Future[Any]] = []
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for delay_ms in range(1, 40, 3):
+            signal.setitimer(signal.ITIMER_REAL, delay_ms / 1000)
+            try:
+                pending += [function.submit(large) for _ in range(20)]
+            except KeyboardInterrupt:
+                pass
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert function.submit(1).result(20) == 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not wait(pending, 60).not_done
+
+
+def test_a_function_can_be_pickled(echo: lambdanb.Function) -> None:
+    again = pickle.loads(pickle.dumps(echo))
+    assert (again.name, again.qualifier, again._executor) == (echo.name, echo.qualifier, echo._executor)
+    assert again("same") == "same"
+
+
+def test_the_call_after_a_lost_future_finds_another_executor(shared_home: Path) -> None:
+    function = lambdanb.deploy("picky", PICKY, timeout=20)
+    for _ in range(5):
+        assert function(0) == 0
+        futures = [function.submit("slow") for _ in range(4)]
+        pid = executor_pid(shared_home)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        for future in futures:
+            with pytest.raises(lambdanb.ExecutorLost):
+                future.result(20)
+
+
+def test_a_relative_module_path_means_the_client_s_folder(tmp_path: Path) -> None:
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "mine.py").write_text("VALUE = 7\n")
+    program = (
+        "import lambdanb\n"
+        "function = lambdanb.deploy('m', 'import mine\\ndef lambda_handler(event, context): return mine.VALUE\\n')\n"
+        "print(function())\n"
+    )
+    variables = {**os.environ, "PYTHONPATH": "..", "LAMBDANB_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path / "beside", env=variables, capture_output=True, text=True
+    )
+    assert done.stdout == "7\n", done.stderr
+    wait_for_end(executor_pid(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("kind", ["a file", "below a file"])
+def test_a_home_that_can_t_be_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" if kind == "a file" else tmp_path / "file" / "home"
+    monkeypatch.setenv("LAMBDANB_HOME", str(home))
+    with pytest.raises(lambdanb.ExecutorLost, match=r"can't be lambdanb's home \(LAMBDANB_HOME chooses another\)"):
+        lambdanb.functions()
+
+
+@pytest.mark.parametrize("context", [5, {"n": object()}])
+def test_a_client_context_is_json(echo: lambdanb.Function, context: Any) -> None:
+    with pytest.raises(TypeError, match=r"client_context .*must be a dict that JSON can say"):
+        echo.invoke(1, client_context=context)
+
+
+def test_a_client_context_has_a_largest_size(echo: lambdanb.Function) -> None:
+    with pytest.raises(ValueError, match="Lambda takes at most 3,583"):
+        echo.invoke(1, client_context={"custom": {"x": "y" * 4000}})
+
+
+def test_a_client_context_of_another_shape_fails_its_invocation_alone(echo: lambdanb.Function) -> None:
+    failed = echo.invoke(1, client_context={"client": 5})
+    assert failed.error is not None
+    assert "Unable to parse Client Context" in str(failed.error)
+    assert echo(2) == 2
+
+
 def test_unknown_settings_name_the_choices(echo: lambdanb.Function) -> None:
     with pytest.raises(TypeError, match=r"unknown setting memroy; there are .*memory, .*timeout"):
         echo.configure(memroy=512)
+    with pytest.raises(TypeError, match=r"unknown setting triggers; there are"):
+        echo.configure(triggers=["s3://photos/*.jpg"])
+    with pytest.raises(InvalidParameterValueException, match=r"Unknown settings triggers; there are .*memory_mb"):
+        Executor.of().ask("configure", name=echo.name, triggers=[])
     with pytest.raises(TypeError, match="unknown setting memory_mb"):
         lambdanb.function("named", memory_mb=512)(lambda event: event)  # type: ignore[operator]
     with pytest.raises(ValidationException, match="Value '64' at 'memorySize' failed to satisfy constraint"):
@@ -381,13 +513,14 @@ def test_closing_fails_what_is_pending(home: Path) -> None:
 def test_a_profile_is_what_a_forecast_is_made_from(home: Path) -> None:
     """From a real run to a forecast of another: its concurrency is the rate times the time."""
     source = "import time\ndef lambda_handler(event, context): time.sleep(0.02)\n"
-    function = lambdanb.deploy("sleeps", source, memory=256)
+    function = lambdanb.deploy("sleeps", source, memory=256, timeout=5, keep_alive=7, tmp=1024)
     with pytest.raises(ValueError, match="no records"):
         function.profile()
     for _ in range(20):
         function()
     profile = function.profile()
     assert profile.at(256).invocations == 20
+    assert profile.settings == {"keep_alive_s": 7, "timeout_s": 5, "tmp_mb": 1024, "architecture": "x86_64"}
     forecast = lambdanb.simulate(profile.simulated(), Poisson(50), seconds=200)
     assert not forecast.outcome.measured
     busy = forecast.outcome.mean("busy_warm") + forecast.outcome.mean("busy_cold")

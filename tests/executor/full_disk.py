@@ -1,4 +1,4 @@
-"""A disk of 1 MB that a test can fill: a tmpfs of its own, mounted where that is permitted."""
+"""A small disk that a test can fill: a tmpfs of its own, mounted where that is permitted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, size_mb: int = 1) -> Iterator[Path]:
     """Mount, give the folder, unmount. Skips the test, with the reason, where mounting is not permitted."""
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder)], capture_output=True, text=True
     )
     if mounted.returncode:
         pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.strip()}")

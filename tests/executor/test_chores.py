@@ -32,13 +32,13 @@ def test_not_for_ever() -> None:
     assert time.monotonic() - begun >= LONGEST_S
 
 
-def test_one_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_fails(capfd: pytest.CaptureFixture[str]) -> None:
     loop = Loop()
     chores = Chores(loop, lambda: False)
     chores.add(lambda: 1 / 0)
     chores.add(loop.stop)
     loop.run()
-    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_finished_at_the_end() -> None:

@@ -251,3 +251,35 @@ def test_maximum_age(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["requestContext"]["condition"] == "EventAgeExceeded"
     assert told["requestContext"]["approximateInvokeCount"] == 0
     assert told["requestPayload"] == "old"
+
+
+def test_a_destination_must_exist_and_be_another() -> None:
+    with pytest.raises(ServiceError, match=r"on_failure is 'ghost', which doesn't exist; deploy it first"):
+        lambdanb.deploy("fails", FAILS, on_failure="ghost")
+    function = lambdanb.deploy("fails", FAILS)
+    with pytest.raises(ServiceError, match="can't be its own destination"):
+        function.configure(on_success="fails")
+
+
+def logged(function: lambdanb.Function, words: str) -> str:
+    """The line of the function's log with these words, once it is there."""
+    assert eventually(lambda: any(words in line for line in function.logs()), DEADLINE_S)
+    return next(line for line in function.logs() if words in line)
+
+
+def test_a_record_that_no_destination_gets_is_told_in_the_log() -> None:
+    witness = lambdanb.deploy("witness", SEEN)
+    function = lambdanb.deploy(fresh("fails"), FAILS, on_failure="witness", maximum_retry_attempts=0)
+    witness.delete()
+    invocation = function.invoke({"n": 1}, mode="async")
+    told = logged(function, "the destination witness")
+    assert "RetriesExhausted" in told
+    assert function.logs(request_id=invocation.request_id)[-1] == told
+
+
+def test_a_record_too_large_for_an_event_is_told_in_the_log() -> None:
+    lambdanb.deploy("witness", SEEN)
+    large = "def lambda_handler(event, context): return 'x' * 2_000_000\n"
+    function = lambdanb.deploy(fresh("large"), large, on_success="witness")
+    function.invoke({}, mode="async")
+    assert "too large for the Event invocation type" in logged(function, "the destination witness")

@@ -20,6 +20,16 @@ def handler(body: str, init: str = "") -> str:
 
 FAULTS = {
     "an exception": ("raise KeyError('colour')", "KeyError", "'colour'"),
+    "an exception with no standard output": (
+        "import sys; sys.stdout = None; raise KeyError('colour')",
+        "KeyError",
+        "'colour'",
+    ),
+    "an exception with another json.dumps": (
+        "import json; json.dumps = None; raise KeyError('colour')",
+        "KeyError",
+        "'colour'",
+    ),
     "a result that isn't JSON": ("return {1, 2}", "Runtime.MarshalError", "set is not JSON serializable"),
     "sys.exit": ("import sys; sys.exit(3)", "Runtime.ExitError", "exit status 3"),
     "sys.exit without a status": ("import sys; sys.exit()", "Runtime.ExitError", "exited without providing a reason"),

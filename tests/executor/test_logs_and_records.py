@@ -15,6 +15,7 @@ from processes import eventually
 
 import lambdanb
 from lambdanb.client.connection import Executor
+from lambdanb.model.errors import InvalidParameterValueException
 from lambdanb.model.records import COLUMNS, Report
 
 
@@ -137,6 +138,30 @@ def test_logs_beyond_one_page(shared_home: Path) -> None:
     numbers = [int(line.split()[0]) for line in function.logs(30_000) if line[:1].isdigit()]
     assert len(numbers) > 25_000
     assert numbers[-20_000:] == list(range(20_000))
+
+
+@pytest.mark.parametrize("wrong", [0, -5, "x", 1.5, True, None])
+def test_how_many_is_a_whole_number(shared_home: Path, wrong: Any) -> None:
+    function = deploy("print('said')")
+    function()
+    told = re.escape(f"is {wrong!r}: give a whole number, 1 or more")
+    with pytest.raises(ValueError, match=f"^n {told}"):
+        function.logs(wrong)
+    with pytest.raises(ValueError, match=f"^limit {told}"):
+        function.records(limit=wrong)
+    for operation in ("logs", "records", "metrics"):
+        with pytest.raises(InvalidParameterValueException, match=f"^limit {told}"):
+            Executor.of().ask(operation, name=function.name, limit=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["yesterday", "3600", [1], True, math.nan, math.inf, datetime.date(2026, 1, 1)])
+def test_since_is_a_time(shared_home: Path, wrong: Any) -> None:
+    function = deploy("return 1")
+    for read in (function.records, function.metrics):
+        with pytest.raises(
+            ValueError, match=re.escape(f"since is {wrong!r}: it must be a datetime, or a time back from now")
+        ):
+            read(since=wrong)
 
 
 def test_records_have_the_right_figures(shared_home: Path) -> None:

@@ -149,3 +149,17 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+def test_what_init_did_to_the_variables_and_the_folder(shared_home: Path) -> None:
+    source = """
+import os
+os.environ["MODE"] = "fast"
+del os.environ["LANG"]
+os.chdir("/usr")
+def lambda_handler(event, context):
+    return os.environ.get("MODE"), os.environ.get("LANG"), os.environ["AWS_LAMBDA_FUNCTION_NAME"], os.getcwd()
+"""
+    function = lambdanb.deploy("moved", source, snap_start=True)
+    for _ in range(2):
+        assert function.invoke(cold=True).payload == ["fast", None, "moved", "/usr"]

@@ -10,8 +10,9 @@ from gates import GATED, Gates
 from processes import eventually
 
 import lambdanb
+from lambdanb.cli import main
 from lambdanb.client.connection import Executor
-from lambdanb.model.errors import InvalidParameterValueException
+from lambdanb.model.errors import InvalidParameterValueException, ValidationException
 
 ECHO = "def lambda_handler(event, context): return event\n"
 
@@ -35,11 +36,11 @@ def environments(state: str | None = None) -> list[dict[str, Any]]:
     return [each for each in found if state in (None, each["state"])]
 
 
-def reason(function: lambdanb.Function) -> str | None:
+def reason(function: lambdanb.Function, *, worth_waiting: bool = True) -> str | None:
     with pytest.raises(lambdanb.TooManyRequestsException) as raised:
         function("one too many")
     assert raised.value.status == 429
-    assert raised.value.retry_after_s
+    assert bool(raised.value.retry_after_s) == worth_waiting
     return raised.value.reason
 
 
@@ -63,7 +64,7 @@ def test_account_s_concurrency() -> None:
 
 def test_reserved_zero_and_one() -> None:
     with Gates(lambdanb.deploy("gated", GATED, timeout=30, reserved_concurrency=0)) as gates:
-        assert reason(gates.function) == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        assert reason(gates.function, worth_waiting=False) == "ReservedFunctionConcurrentInvocationLimitExceeded"
         gates.function.configure(reserved_concurrency=1)
         gates.hold(1)
         assert reason(gates.function) == "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -80,6 +81,21 @@ def test_100_must_stay_unreserved() -> None:
         function.configure(reserved_concurrency=901)
     function.configure(reserved_concurrency=900)
     assert function(1) == 1
+
+
+@pytest.mark.parametrize("setting", ["reserved_concurrency", "provisioned_concurrency"])
+@pytest.mark.parametrize("wrong", [1.5, True, "5", [1], float("nan")])
+def test_concurrency_that_is_no_number_changes_nothing(setting: str, wrong: Any) -> None:
+    function = lambdanb.deploy("plain", ECHO)
+    before = function.description
+    settings: dict[str, Any] = {setting: wrong}
+    for change in (
+        lambda: function.configure(memory=512, **settings),
+        lambda: lambdanb.deploy("plain", "other = 1", **settings),
+    ):
+        with pytest.raises(ValidationException, match="Member must be an integer"):
+            change()
+    assert function.description == before
 
 
 def test_a_refused_deployment_runs_what_is_registered() -> None:
@@ -105,6 +121,40 @@ def test_the_machine_s_memory_is_never_oversold() -> None:
         gates.release(1)
         assert gates.function("again") == "again"
         gates.release(fit - 1)
+
+
+def test_who_has_taken_the_memory_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """More is provisioned than the machine carries: its display says how much is ready, a throttle who has it."""
+    size = min(10_240, settings()["memory_mb"] // 3)
+    fit = settings()["memory_mb"] // size
+    ahead = lambdanb.deploy("ahead", ECHO, memory=size, provisioned_concurrency=fit + 5)
+    assert eventually(lambda: ahead.description["provisioned_ready"] == {"1": fit}, 10)
+    other = lambdanb.deploy("other", ECHO, memory=size)
+    with pytest.raises(lambdanb.TooManyRequestsException) as refused:
+        other(1)
+    told = f"ahead has {fit * size:,} MB ({fit} environments, {fit} of them provisioned)"
+    assert told in refused.value.message
+    assert "Lower provisioned concurrency" in refused.value.hint
+    assert main(["show", "ahead"]) == 0
+    shown = capsys.readouterr().out
+    assert f"provisioned for 1: {fit} of {fit + 5} ready" in shown
+    assert "The other provisioned environments wait for memory. This machine carries" in shown
+    ahead.configure(provisioned_concurrency=1)
+    assert ahead.description["provisioned_wait"] is None
+    assert eventually(lambda: main(["show", "ahead"]) == 0 and "1 of 1 ready" in capsys.readouterr().out)
+    assert other(1) == 1
+
+
+def test_a_busy_function_has_taken_the_memory() -> None:
+    size = min(10_240, settings()["memory_mb"] // 3)
+    fit = settings()["memory_mb"] // size
+    with Gates(lambdanb.deploy("big", GATED, memory=size, timeout=60)) as gates:
+        gates.hold(fit)
+        with pytest.raises(lambdanb.TooManyRequestsException) as refused:
+            gates.function("one too many")
+        assert f"big has {fit * size:,} MB ({fit} environments)" in refused.value.message
+        assert "Wait until one has finished" in refused.value.hint
+        gates.release(fit)
 
 
 def test_a_template_takes_memory_too() -> None:

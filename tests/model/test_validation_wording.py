@@ -11,12 +11,15 @@ from lambdanb.model import errors
 from lambdanb.model.configuration import PYTHON_RUNTIME, Configuration
 from lambdanb.model.rules import PREVIEW_2014, RULES, TODAY, Limit, Rules
 from lambdanb.model.validation import (
+    ACCOUNT_CONCURRENCY,
+    PROVISIONED_CONCURRENCY,
+    RESERVED_CONCURRENCY,
     RESERVED_VARIABLES,
     validate,
     validate_alias_name,
+    validate_concurrency,
     validate_payload_size,
     validate_qualifier,
-    validate_reserved_concurrency,
 )
 
 GOOD = Configuration(function_name="thumbnail")
@@ -196,16 +199,22 @@ def test_payload_sizes() -> None:
         validate_payload_size(1_048_577, TODAY, event=True)
 
 
-def test_reserving_leaves_the_unreserved_minimum() -> None:
-    validate_reserved_concurrency(900, 0, TODAY)
-    validate_reserved_concurrency(25, 0, PREVIEW_2014)
-    validate_reserved_concurrency(0, 5000, TODAY)
-    with pytest.raises(errors.InvalidParameterValueException) as caught:
-        validate_reserved_concurrency(801, 100, TODAY)
-    assert caught.value.message == (
-        "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-        "below its minimum value of [100]."
-    )
-    for wrong in (-1, True, 1.5):
-        with pytest.raises(errors.ValidationException):
-            validate_reserved_concurrency(wrong, 0, TODAY)  # type: ignore[arg-type]
+def test_concurrency() -> None:
+    for limit, least in ((RESERVED_CONCURRENCY, 0), (PROVISIONED_CONCURRENCY, 1), (ACCOUNT_CONCURRENCY, 1)):
+        validate_concurrency(least, limit, TODAY)
+        validate_concurrency(900, limit, PREVIEW_2014)
+        for wrong, constraint in (
+            (least - 1, f"Member must have value greater than or equal to {least}"),
+            (2**31, "Member must have value less than or equal to 2147483647"),
+            (True, "Member must be an integer"),
+            (1.5, "Member must be an integer"),
+            (None, "Member must not be null"),
+        ):
+            with pytest.raises(errors.ValidationException) as caught:
+                validate_concurrency(wrong, limit, TODAY)
+            value = "null" if wrong is None else f"'{wrong}'"
+            assert caught.value.message == (
+                f"1 validation error detected: Value {value} at '{limit.member}' failed to satisfy constraint: "
+                f"{constraint}"
+            )
+            assert caught.value.hint == f"{limit.name}: {least} or more (rules: today)"

@@ -25,7 +25,7 @@ def completed(shell: Any, line: str, text: str | None = None) -> list[str]:
         ("%lambda inv", {"invoke"}),
         ("%lambda help li", {"list", "limits"}),
         ("%%lambda thumbnail --mem", {"--memory"}),
-        ("%%lambda thumbnail --memory 512 --t", {"--timeout", "--tmp", "--trigger"}),
+        ("%%lambda thumbnail --memory 512 --t", {"--timeout", "--tmp"}),
         ("%%lambda thu", {"thumbnail", "thumbs"}),
         ("%lambda show thumbn", {"thumbnail"}),
         ("%lambda invoke thumbnail --dr", {"--dry-run"}),

@@ -27,7 +27,7 @@ def test_every_setting_has_an_option(run: Any) -> None:
         "%%lambda all --memory 512 --timeout 7 --tmp 600 --env STAGE=test --env 'WORDS=a b=c' --snap-start "
         "--handler lambda_function.handle --description 'two words' --keep-alive 90.5 --on-success other "
         "--on-failure other --retries 1 --max-age 120 --reserved 3 --provisioned 1 "
-        "--trigger s3://photos/*.jpg --role arn:aws:iam::123456789012:role/mine\n"
+        "--role arn:aws:iam::123456789012:role/mine\n"
         "handle = print"
     )
     described = lambdanb.get("all").description
@@ -43,7 +43,6 @@ def test_every_setting_has_an_option(run: Any) -> None:
     assert configuration["role"] == "arn:aws:iam::123456789012:role/mine"
     assert described["reserved_concurrency"] == 3
     assert described["provisioned_concurrency"] == {"1": 1}
-    assert described["triggers"] == ["s3://photos/*.jpg"]
     run("%lambda configure all --reserved none --no-snap-start --on-success none --timeout 8")
     described = lambdanb.get("all").description
     assert described["reserved_concurrency"] is None
@@ -91,6 +90,7 @@ def test_a_plain_lambda_stays_python(run: Any) -> None:
         (f"%%lambda echo --memory lots\n{ECHO}", ("--memory", "lots")),
         (f"%%lambda echo --env STAGE\n{ECHO}", ("--env STAGE=test", "'STAGE'")),
         (f"%%lambda echo --keep-alive long\n{ECHO}", ("'long'", "exponential")),
+        (f"%%lambda echo --trigger s3://photos/*.jpg\n{ECHO}", ("'--trigger'", "--timeout")),
         (f"%%lambda echo second\n{ECHO}", ("'second'",)),
         (f"%%lambda --memory 512\n{ECHO}", ("NAME", "usage")),
         (f"%%lambda echo --description 'open\n{ECHO}", ("quotes",)),
@@ -101,6 +101,8 @@ def test_a_plain_lambda_stays_python(run: Any) -> None:
         ("%lambda invoke thumbnail {key: 1", ("{key: 1", "JSON")),
         ("%lambda invoke thumbnail $phto", ("'phto'", "did you mean photo?")),
         ("%lambda invoke thumbnail 1 2", ("'2'", "one event")),
+        ("%lambda invoke thumbnail --async --dry-run", ("--dry-run: not allowed with argument --async",)),
+        ("%lambda logs thumbnail -n 0", ("'0' is not a whole number, 1 or more",)),
         ("%lambda logs thumbnail -x", ("'-x'", "--follow")),
         ("%lambda configure thumbnail", ("--memory 512",)),
         ("%lambda rules preview-2015", ("preview-2014",)),
@@ -140,6 +142,12 @@ def test_what_is_no_syntax_of_a_module(fail: Any) -> None:
     error, _ = fail("%%lambda echo\nreturn 1\n")
     assert isinstance(error, SyntaxError)
     assert error.lineno == 2
+
+
+def test_a_null_byte_is_told_with_its_line(fail: Any) -> None:
+    error, shown = fail("%%lambda echo\nx = 1\ny = '\0'\n")
+    assert type(error) is UsageError
+    assert "a null byte in line 3" in shown
 
 
 def test_a_syntax_error_elsewhere_is_shown_as_ever(fail: Any) -> None:
@@ -183,6 +191,29 @@ def test_versions_and_aliases(run: Any) -> None:
     assert lambdanb.get("number").description["aliases"] == []
     run("%lambda rm number")
     assert lambdanb.functions() == []
+
+
+def test_an_alias_shows_its_own_arn(run: Any) -> None:
+    run(f"%%lambda echo\n{ECHO}")
+    run("%lambda publish echo")
+    run("%lambda alias echo live 1")
+    for qualifier in ("live", "1"):
+        function = lambdanb.get("echo", qualifier)
+        assert function.description["arn"] == function.arn
+        assert function.arn.endswith(f":function:echo:{qualifier}")
+    assert lambdanb.get("echo").description["arn"] == lambdanb.get("echo").arn
+
+
+def test_help_tells_the_settings(run: Any, fail: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """In an empty cell IPython itself refuses `%%lambda --help`, and points at `%lambda`."""
+    _, shown = fail("%%lambda --help")
+    assert "Did you mean the line magic %lambda" in shown
+    run("%lambda --help")
+    overview = capfd.readouterr().out
+    assert "--memory, " in overview
+    assert "%lambda help %%lambda" in overview
+    run("%lambda help %%lambda")
+    assert "memory, 128 to 10,240 MB" in capfd.readouterr().out
 
 
 def test_logs(run: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,16 @@ def test_a_refusal_is_a_message_and_what_to_do(run: Any, fail: Any) -> None:
     assert "deploy.py" not in shown
 
 
+def test_a_version_that_an_alias_uses(run: Any, fail: Any) -> None:
+    run("%%lambda t\ndef lambda_handler(event, context): pass\n")
+    run("%lambda publish t")
+    run("%lambda alias t live 1")
+    _, shown = fail("%lambda rm t:1")
+    assert "reference it: [live]" in shown
+    assert "Point them at another version, or delete them, first." in shown
+    assert "try again" not in shown
+
+
 def test_an_error_through_a_future(run: Any, fail: Any) -> None:
     run(f"%%lambda inverse\n{DIVIDE}")
     _, shown = fail("inverse.submit(0).result()")

@@ -12,6 +12,7 @@ import pytest
 from pandas import DataFrame
 
 from lambdanb.model.records import COLUMNS, Record, Report
+from lambdanb.simulator.laws import Law
 from lambdanb.simulator.profile import Profile
 
 
@@ -65,6 +66,39 @@ def test_what_was_measured() -> None:
     assert (small.error_share, small.timeout_share) == (2 / 6, 1 / 6)
     assert (large.warm_ms.tolist(), large.init_ms.tolist(), large.error_share) == ([8], [200], 0)
     assert repr(profile) == "<Profile thumbnail: 128 MB (6 invocations), 512 MB (2 invocations)>"
+
+
+def test_a_function_for_the_simulator() -> None:
+    """A cold start takes an init and a first time of the handler's; who ran into the timeout does so again."""
+    records = frame(record(50, 300), record(20), record(21), record(3010, status="timeout"))
+    profile = Profile.from_records(records, keep_alive_s=7, timeout_s=3, tmp_mb=1024, architecture="arm64")
+    simulated = profile.simulated()
+    assert simulated.first_law is not None
+    warm, init, first = drawn(simulated.warm_law), drawn(simulated.start_law), drawn(simulated.first_law)
+    assert (warm[0], warm[-1]) == (0.02, 3.0)
+    assert (warm == 3.0).mean() == pytest.approx(0.5 / 3, rel=0.05)
+    assert (set(init), set(first)) == ({0.3}, {0.05})
+    assert (simulated.keep_alive_s, simulated.timeout_s, simulated.tmp_mb) == (7, 3, 1024)
+    assert simulated.architecture == "arm64"
+    assert profile.simulated(keep_alive_s=60).keep_alive_s == 60
+
+
+def test_a_profile_without_settings_takes_the_simulator_s() -> None:
+    simulated = Profile.from_records(frame(record(20), record(3010, status="timeout"))).simulated()
+    assert (simulated.keep_alive_s, simulated.timeout_s, simulated.first) == (600, 900, None)
+    assert set(drawn(simulated.warm_law)) == {0.02}
+
+
+def test_a_setting_that_is_none() -> None:
+    with pytest.raises(TypeError, match="unknown setting memory; there are keep_alive_s, timeout_s"):
+        Profile.from_records(frame(record()), memory=128)
+
+
+def drawn(law: Law) -> np.ndarray[Any, Any]:
+    """Seconds, ascending."""
+    seconds = np.empty(10_000)
+    law.draw(generator(), seconds)
+    return np.sort(seconds)
 
 
 def test_all_warm_records_have_no_init_at_all() -> None:

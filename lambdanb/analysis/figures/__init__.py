@@ -16,10 +16,14 @@ from lambdanb.analysis.figures.cold_share_by_rate import cold_share_by_rate
 from lambdanb.analysis.figures.concurrency import concurrency
 from lambdanb.analysis.figures.environments import environments
 from lambdanb.analysis.figures.estimates import estimates
+from lambdanb.analysis.figures.keep_alive_panels import keep_alive_panels
 from lambdanb.analysis.figures.keep_alive_pareto import keep_alive_pareto
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
 from lambdanb.analysis.figures.latency_heatmap import latency_heatmap
 from lambdanb.analysis.figures.memory_and_cost import memory_and_cost
+from lambdanb.analysis.figures.memory_study_panels import memory_study_panels
+from lambdanb.analysis.figures.month_cost import month_cost
+from lambdanb.analysis.figures.run_panels import run_panels
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
 
 __all__ = [
@@ -28,9 +32,13 @@ __all__ = [
     "concurrency",
     "environments",
     "estimates",
+    "keep_alive_panels",
     "keep_alive_pareto",
     "latency_cdf",
     "latency_heatmap",
     "memory_and_cost",
+    "memory_study_panels",
+    "month_cost",
+    "run_panels",
     "windows_over_time",
 ]

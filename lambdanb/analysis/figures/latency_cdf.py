@@ -44,7 +44,9 @@ def latency_cdf(
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(1.0, min(least * 0.7, 0.3))  # from 0 % at the bottom upwards
-    ax.yaxis.set_major_locator(FixedLocator([1.0, 0.5, *(10.0**-power for power in range(1, 13))]))
+    ax.yaxis.set_major_locator(
+        FixedLocator([1.0, *([0.5] if least > 1e-5 else []), *(10.0**-power for power in range(1, 13))])
+    )
     ax.yaxis.set_major_formatter(FuncFormatter(_within))
     ax.yaxis.set_minor_locator(LogLocator(subs=tuple(range(1, 10))))
     ax.yaxis.set_minor_formatter(NullFormatter())

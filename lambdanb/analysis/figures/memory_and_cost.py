@@ -14,6 +14,7 @@ from lambdanb.analysis.figures.inputs import Floats, columns_of_numbers, need_co
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_LEAST_SPAN = 1.6
 COLUMNS = ("memory_mb", "p50_ms", "p95_ms", "p99_ms", "cost_per_million")
 
 
@@ -21,7 +22,7 @@ def memory_and_cost(sizes: DataFrame, *, measured: bool, axes: Sequence[Axes] | 
     """The quantiles of an invocation's time, and below them its cost, at each memory size (log).
 
     sizes     one row per memory size, in any order: `memory_mb`; `p50_ms`, `p95_ms`, `p99_ms`; `cost_per_million`,
-              dollars of a million invocations
+              dollars of a million invocations; and, if known, `cost_low` and `cost_high`, its 95 % band
     measured  whether the numbers come from real runs; else they were simulated
     axes      two: time, cost
 
@@ -43,12 +44,18 @@ def memory_and_cost(sizes: DataFrame, *, measured: bool, axes: Sequence[Axes] | 
         time.plot(memory_mb, numbers[name], color=color, linestyle=dashes, marker=marker, markersize=4.5)
         ends.append((memory_mb[-1], numbers[name][-1], name.removesuffix("_ms"), style.BLACK))
     cost.plot(memory_mb, numbers["cost_per_million"], color=style.BLACK, marker="o", markersize=4.5)
+    if {"cost_low", "cost_high"} <= set(ordered.columns):
+        low, high = columns_of_numbers(cost_low=ordered["cost_low"], cost_high=ordered["cost_high"])
+        cost.fill_between(memory_mb, low, high, color=style.LIGHT_GREY, linewidth=0.0)
     for ax in axes:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(FixedLocator(_ticks(memory_mb)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(style.grouped))
     time.set_yscale("log")
+    # Times that hardly differ are to look as if they hardly did.
+    fastest, slowest = time.get_ylim()
+    time.set_ylim(min(fastest, slowest / _LEAST_SPAN), max(slowest, fastest * _LEAST_SPAN))
     style.log_ticks(time, "y")
     style.label_ends(time, ends)
     time.set(xlabel="memory (MB)", ylabel="time (ms)")

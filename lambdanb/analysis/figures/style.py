@@ -140,6 +140,29 @@ def legend_beside(
     )
 
 
+def legend_above(ax: Axes) -> None:
+    """A legend in a row above the axes, for what has a label: where a column of panels has no room beside them."""
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(
+        handles,
+        [label.replace("\n", " ") for label in labels],
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        frameon=False,
+        fontsize="small",
+        ncols=len(labels),
+        columnspacing=1.2,
+        handlelength=1.6,
+        handletextpad=0.5,
+    )
+
+
+def nothing_here(ax: Axes, why: str) -> None:
+    """Say in the middle of axes without data why there are none."""
+    ax.annotate(why, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=GREY)
+
+
 def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Write right of the axes what the lines are that end there: (x, y, text, colour) each, moved apart where they
     would touch. The limits of `ax` must have been settled."""
@@ -165,7 +188,9 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
 
 
 def grouped(value: float, _position: int | None = None) -> str:
-    """1234567.0 as 1,234,567, and 0.25 as it is."""
+    """1234567.0 as 1,234,567, 0.25 as it is, and 1e-05 as 0.00001."""
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.10f}".rstrip("0")
     return f"{value:,.10g}"
 
 
@@ -229,3 +254,10 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {name}"
     return f"{seconds:.3g} s"
+
+
+def dollars(value: float) -> str:
+    """Money to the cent, or to three digits where that is less: $12.50, $0.000417."""
+    if value >= 1 or value == 0:
+        return f"${value:,.2f}"
+    return f"${value:.{2 - math.floor(math.log10(value))}f}"

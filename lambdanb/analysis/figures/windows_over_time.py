@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,14 +17,17 @@ from lambdanb.model.histogram import percentile_ms
 from lambdanb.model.outcome import QUANTILES, Outcome
 
 _MOST_STEPS = 60
+_LEAST_STEPS = 12
+_ANSWERS_A_STEP = 100
 
 
 def windows_over_time(
     outcomes: Outcome | Sequence[Outcome], names: Sequence[str] | None = None, axes: Sequence[Axes] | None = None
 ) -> tuple[Axes, ...]:
     """Three panels over the time since the stream's start, a step for each window: arrivals per second, environments,
-    and the latency's quantiles (log), p99 above p95 above p50. A gap is where there were no answers. Latencies of many
-    windows are put together to at most 60: a high quantile of few answers tells nothing.
+    and the latency's quantiles (log), p99 above p95 above p50. A gap is where there were no answers. Latencies of
+    neighbouring windows are put together, to 100 answers a step where that leaves 12 steps, and to at most 60 steps: a
+    high quantile of few answers tells nothing.
 
     names   for the legend; "measured" and "simulated" without them
     axes    three: arrivals, environments, latency
@@ -71,6 +75,8 @@ def windows_over_time(
     arrivals.set_ylabel("arrivals (per s)")
     environments.set_ylabel("environments (mean)")
     latency.set(ylabel="latency (ms)", yscale="log")
+    if not ends:  # without any answer the axis would have no limits of its own
+        latency.set_ylim(1, 1000)
     style.log_ticks(latency, "y")
     style.label_ends(latency, ends)
     if len(outcomes) > 1 or names is not None:
@@ -80,16 +86,17 @@ def windows_over_time(
 
 
 def _merged(outcome: Outcome, edges: Floats) -> tuple[list[Counter[int]], Floats]:
-    """The latencies of neighbouring windows put together until at most _MOST_STEPS remain, and those windows' edges."""
+    """The latencies of neighbouring windows put together, and those windows' edges."""
     histograms = outcome.latency_by_window
-    group = -(-len(histograms) // _MOST_STEPS)
+    steps = min(max(outcome.latency.total() // _ANSWERS_A_STEP, _LEAST_STEPS), _MOST_STEPS)
+    bounds = np.unique(np.linspace(0, len(histograms), steps + 1).round().astype(int))
     merged: list[Counter[int]] = []
-    for first in range(0, len(histograms), group):
+    for first, end in pairwise(bounds):
         together: Counter[int] = Counter()
-        for histogram in histograms[first : first + group]:
+        for histogram in histograms[first:end]:
             together.update(histogram)
         merged.append(together)
-    return merged, np.append(edges[:-1:group], edges[-1])
+    return merged, edges[bounds]
 
 
 def _quantile(histograms: Sequence[Counter[int]], percent: float) -> Floats:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdanb.executor.code import CodeStore
+from lambdanb.code.store import CodeStore
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 SOURCE_FILE = "lambda_function.py"
@@ -20,6 +21,7 @@ SOURCE_FILE = "lambda_function.py"
 
 _ASIDE = ".writing-"
 _GRACE_S = 60.0
+_PIECE_BYTES = 1024 * 1024
 
 
 class CodeStore:
@@ -42,26 +44,52 @@ class CodeStore:
         names = {_inside(name): content for name, content in files.items()}
         if len(names) != len(files) or not names:
             raise ValueError("code must have at least one file, and each path once")
-        sha256 = _digest(names)
+        sha256 = _digest((name, len(content), [content]) for name, content in sorted(names.items()))
+        if self._has(sha256):
+            return sha256
+        with self.aside() as folder:
+            for name, content in names.items():
+                file = folder / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            return self._adopt(folder, sha256)
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """An empty folder to fill with files and hand to `adopt`; it is removed if that doesn't happen."""
+        folder = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self._directory))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, folder: Path) -> str:
+        """Keep a filled folder of `aside`: the SHA-256 that `put_files` would give for its files, read piece by piece.
+
+        Raises ValueError when it holds no file.
+        """
+        files = sorted((str(file.relative_to(folder)), file) for file in folder.rglob("*") if file.is_file())
+        if not files:
+            raise ValueError("code must have at least one file")
+        sha256 = _digest((name, file.stat().st_size, _pieces(file)) for name, file in files)
+        return sha256 if self._has(sha256) else self._adopt(folder, sha256)
+
+    def _has(self, sha256: str) -> bool:
         final = self._directory / sha256
         if final.is_dir():
             # Used again: the grace of `prune` starts anew.
             os.utime(final)
-            return sha256
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=self._directory))
+            return True
+        return False
+
+    def _adopt(self, folder: Path, sha256: str) -> str:
+        # A function may run as another user in its environment; the store's own folder is 0700.
+        folder.chmod(0o755)
         try:
-            for name, content in names.items():
-                file = aside / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
-            # A function may run as another user in its environment; the store's own folder is 0700.
-            aside.chmod(0o755)
-            aside.rename(final)
-        except BaseException as error:
-            shutil.rmtree(aside, ignore_errors=True)
-            if isinstance(error, OSError) and final.is_dir():
-                return sha256  # another process was first with the same content
-            raise
+            folder.rename(self._directory / sha256)
+        except OSError:
+            if not self._has(sha256):  # else another process was first with the same content
+                raise
         return sha256
 
     def path(self, sha256: str) -> Path:
@@ -99,15 +127,21 @@ class CodeStore:
         return removed
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
-    """Of names and contents with their lengths, so that no two sets of files give the same bytes."""
+def _digest(files: Iterable[tuple[str, int, Iterable[bytes]]]) -> str:
+    """Of names and contents with their lengths, in the order of names, so that no two sets of files give the same."""
     whole = hashlib.sha256()
-    for name in sorted(files):
+    for name, size, content in files:
         encoded = name.encode()
-        content = files[name]
-        whole.update(b"%d %s %d " % (len(encoded), encoded, len(content)))
-        whole.update(content)
+        whole.update(b"%d %s %d " % (len(encoded), encoded, size))
+        for piece in content:
+            whole.update(piece)
     return whole.hexdigest()
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE_BYTES):
+            yield piece
 
 
 def _inside(name: str) -> str:
