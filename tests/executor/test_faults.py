@@ -210,11 +210,13 @@ def test_init_that_fails(shared_home: Any, fault: str) -> None:
 
 def test_init_that_hangs(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMBDANB_TIMES", '{"init_timeout_s": 0.5}')
-    function = lambdanb.deploy("faulty", "while True: pass\n")
-    error = function.invoke().error
-    assert error is not None
-    assert error.error_type == "Sandbox.Timedout"
-    assert "timed out after 0.50 seconds" in error.error_message
+    function = lambdanb.deploy("faulty", "while True: pass\n", timeout=7)
+    failed = function.invoke()
+    assert failed.error is not None
+    assert failed.error.error_type == "Sandbox.Timedout"
+    told = "timed out after 0.50 seconds in init, whose limit that is: the timeout of 7 s begins after it"
+    assert told in failed.error.error_message
+    assert told in failed.logs
     assert lambdanb.deploy("faulty", handler("return 1"))("good") == "good"
 
 
