@@ -388,8 +388,6 @@ class Sandbox:
         return self._max_memory, self._cpu_at_begin - before
 
     def _note_memory(self, max_rss_bytes: int) -> None:
-        if self._destroyed and self._slot is None:
-            return  # all is noted
         if self._memory_by_group:
             peak = self._read_peak()
             if peak > self._peak:
@@ -410,7 +408,7 @@ class Sandbox:
         return max(own, self._load(watch_table.CPU_NS))
 
     def _held_of(self, peak: int) -> int:
-        """What of a peak was memory, and neither page cache nor /tmp. Only called when there is a new peak."""
+        """What of a peak was neither the kernel's own, page cache nor /tmp. Only called when there is a new peak."""
         if self._group is None:
             return self._measured
         try:
@@ -421,7 +419,9 @@ class Sandbox:
         if self.limits.tmp_bytes and self._runtime is not None:
             seen = tmp_quota.mounted_bytes(self._init[0] if self._init else 0, self._runtime[0])
             tmp = max(self._load(watch_table.TMP_PEAK_BYTES), seen or 0)
-        return max(self._measured, peak - now.file - tmp, now.held - tmp)
+        # A bound, for those are known as they are by now: above the limit, only what the watchdog saw counts.
+        most = min(peak - now.file - tmp - self._group.kernel_memory(), self.limits.memory_bytes - self.shared_bytes)
+        return max(self._measured, most, now.held - tmp)
 
     # The end
     # -----------------------------------------------------------------------------------------------------------
