@@ -220,6 +220,22 @@ def test_init_that_hangs(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lambdanb.deploy("faulty", handler("return 1"))("good") == "good"
 
 
+def test_a_cell_that_names_another_coding(shared_home: Any) -> None:
+    source = "# coding: latin-1\ndef lambda_handler(event, context): return 'é' == event\n"
+    assert lambdanb.deploy("coded", source)("é") is True
+
+
+def test_a_failure_is_in_the_log_though_standard_output_is_gone(shared_home: Any) -> None:
+    failed = lambdanb.deploy("silent", handler("import sys; sys.stdout = None; raise KeyError('colour')")).invoke("bad")
+    assert "[ERROR] KeyError: 'colour'" in failed.logs
+
+
+def test_a_failing_init_s_trace_begins_in_the_cell(shared_home: Any) -> None:
+    error = lambdanb.deploy("faulty", "def load():\n    return 1 / 0\nload()\n").invoke().error
+    assert error is not None
+    assert ["lambda_function.py" in frame for frame in error.stack_trace] == [True, True]
+
+
 def test_syntax_error_shows_its_line(shared_home: Any) -> None:
     function = lambdanb.deploy("broken", "x = 1\ndef lambda_handler(event, context:\n    return 1\n")
     error = function.invoke().error
