@@ -58,7 +58,9 @@ def test_it_stays_for_what_may_be_planned_yet(home: Path) -> None:
 
 
 def table_with(due_s: list[float], room: int) -> LoadTable:
-    table = LoadTable(create_memory(table_bytes(room)), room)
+    memory_fd = create_memory(table_bytes(room))
+    table = LoadTable(memory_fd, room)
+    os.close(memory_fd)
     table.due_s[: len(due_s)] = memoryview(np.array(due_s))
     table.head[PLANNED] = len(due_s)
     return table

@@ -19,7 +19,7 @@ playwright_api.expect.set_options(timeout=1e3 * DEADLINE_S)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """The machine's own Chromium; playwright's are never downloaded."""
     if CHROMIUM is None:
@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The server; its kernels share a home."""
     folder = tmp_path_factory.mktemp("lab")
@@ -40,7 +40,7 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures are kept."""
     return tmp_path_factory.mktemp("screenshots")

@@ -72,8 +72,8 @@ def environments(home: Path) -> set[int]:
 
 def spares(home: Path) -> set[int]:
     """The inits that are no environment's, with a runtime process below each."""
-    parents = parents_of_all()
-    forked = {pid for pid, parent in parents.items() if parent in zygotes(home)}
+    parents, theirs = parents_of_all(), zygotes(home)
+    forked = {pid for pid, parent in parents.items() if parent in theirs}
     return (forked & set(parents.values())) - environments(home)
 
 

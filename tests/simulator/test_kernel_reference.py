@@ -56,13 +56,16 @@ BUSY_ACCOUNT = [
 ]
 
 
+@pytest.mark.parametrize("outside_s", [0.0, 0.7])
 @pytest.mark.parametrize("reuse", ["most-recently-used", "newest-created"])
 @pytest.mark.parametrize("rules", [replace(TODAY, growth_per_10s=20), PREVIEW_2014])
-def test_compiled_and_uncompiled_agree_bit_for_bit(reuse: str, rules: object) -> None:
+def test_compiled_and_uncompiled_agree_bit_for_bit(reuse: str, rules: object, outside_s: float) -> None:
+    """With what is outside of one function's environments too: then the counting is another compiled function."""
+    account = [replace(BUSY_ACCOUNT[0], outside_s=outside_s), *BUSY_ACCOUNT[1:]]
     streams = [PoissonArrivals(rate) for rate in (15.0, 7.0, 20.0)]
     one, other = (
         simulate(
-            BUSY_ACCOUNT,
+            account,
             streams,
             seconds=60,
             concurrency=26,
