@@ -7,8 +7,11 @@ while it writes leaves nothing that looks like code.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,9 +22,27 @@ from pathlib import Path, PurePosixPath
 SOURCE_FILE = "lambda_function.py"
 """The module that AWS's default handler, `lambda_function.lambda_handler`, names."""
 
+_CODING = re.compile(r"([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)", re.ASCII)
+_BLANK = re.compile(r"\s*(#|$)")
 _ASIDE = ".writing-"
 _GRACE_S = 60.0
 _PIECE_BYTES = 1024 * 1024
+
+
+def module_bytes(source: str) -> bytes:
+    """A module's text as a file, in UTF-8. Python would read it by the coding that its first or second line names
+    (PEP 263), so that line names UTF-8 instead, unless it names no coding at all.
+    """
+    lines = source.split("\n", 2)
+    for number, line in enumerate(lines[:2]):
+        if named := _CODING.match(line):
+            with contextlib.suppress(LookupError):  # Python will say so, with the line
+                if codecs.lookup(named[2]).name != "utf-8":
+                    lines[number] = f"{named[1]}utf-8{line[named.end() :]}"
+            break
+        if not _BLANK.match(line):
+            break
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
 class CodeStore:

@@ -115,10 +115,11 @@ class Dispatcher:
             return
         initialising = invocation.started_s == 0.0
         timeout_s = float(environment.deployment.configuration.timeout_s)
+        timeout = function_errors.timeout_message(timeout_s)
         if initialising:
-            timeout_s = self.times.init_timeout_s
+            timeout = function_errors.init_timeout_message(self.times.init_timeout_s, timeout_s)
             self._begin_late(environment)
-        payload, error_type, line = failure_of_ending(ending, invocation.request_id, timeout_s)
+        payload, error_type, line = failure_of_ending(ending, invocation.request_id, timeout)
         environment.log.complete()
         environment.log.line(line.encode())
         self._finish(environment, payload, "timeout" if ending.timed_out else "crashed", error_type)
@@ -139,7 +140,7 @@ class Dispatcher:
         if invocation is not None:
             if invocation.started_s == 0.0:
                 self._begin_late(environment)
-            payload, error_type, line = failure_of_ending(Ending(None, why=why), invocation.request_id, 0.0)
+            payload, error_type, line = failure_of_ending(Ending(None, why=why), invocation.request_id, "")
             environment.log.line(line.encode())
             self._finish(environment, payload, "crashed", error_type)
         self.fleet.retire(environment)

@@ -66,13 +66,13 @@ class Invocation:
     init_ms: float | None = None
 
 
-def failure_of_ending(ending: Ending, request_id: str, timeout_s: float) -> tuple[bytes, str, str]:
-    """The payload of a runtime's end, its error type, and what AWS logs for it."""
+def failure_of_ending(ending: Ending, request_id: str, timeout: str) -> tuple[bytes, str, str]:
+    """The payload of a runtime's end, its error type, and what AWS logs for it. timeout: the text of one."""
     if ending.timed_out:
         moment = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment * 1000) % 1000:03d}Z"
-        line = f"{stamp} {request_id} {function_errors.timeout_message(timeout_s)}\n"
-        return function_errors.timed_out(request_id, timeout_s), function_errors.TIMED_OUT, line
+        line = f"{stamp} {request_id} {timeout}\n"
+        return function_errors.timed_out(request_id, timeout), function_errors.TIMED_OUT, line
     if ending.why is not None:
         message = f"RequestId: {request_id} Error: {ending.why}"
         payload = json.dumps({"errorType": function_errors.EXIT_ERROR, "errorMessage": message}).encode()

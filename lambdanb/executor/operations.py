@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lambdanb.code.store import SOURCE_FILE
+from lambdanb.code.store import SOURCE_FILE, module_bytes
 from lambdanb.executor import concurrency, log_reader, record_reader
 from lambdanb.executor.catalogue import Catalogue
 from lambdanb.executor.event_queue import EventQueue
@@ -78,7 +78,7 @@ class Operations:
         """Make or replace a function. What `settings` doesn't name gets its default."""
         self._check_concurrency(settings)
         configuration, extra = self._configuration(Configuration(function_name=name), settings)
-        files = {SOURCE_FILE: code["source"].encode("utf-8", "surrogatepass")}
+        files = {SOURCE_FILE: module_bytes(code["source"])}
         files |= {path: base64.b64decode(content) for path, content in code.get("files", {}).items()}
         size = sum(map(len, files.values()))
         if size > self.catalogue.rules.unzipped_bytes:

@@ -1,9 +1,9 @@
 """SnapStart: a template is a process that has run a function's init once, and is then forked like a zygote.
 
 The template lives in a sandbox of its own, under the function's limits, and its environments' namespaces are nested in
-its: when it ends, they end. A snapshot can't carry threads or connections. An init that leaves some behind, or fails,
-makes no template: its environments then run init as without SnapStart. What init prints is in the function's log, in a
-stream of the template's own.
+its: when it ends, they end. A snapshot can't carry threads, connections or other processes. An init that leaves some
+behind, or fails, makes no template: its environments then run init as without SnapStart. What init prints is in the
+function's log, in a stream of the template's own.
 """
 
 from __future__ import annotations

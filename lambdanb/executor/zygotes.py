@@ -78,7 +78,7 @@ class Zygote:
             self.rss_kb = heard.message["rss_kb"]
             self.failed = heard.message.get("failed", {})
             self.failure = heard.message.get("failure", "").encode()
-            left = any(heard.message.get(what) for what in ("sockets", "children", "files"))
+            left = any(heard.message.get(what) for what in ("sockets", "children"))
             fit = heard.message["ready"] and heard.message["threads"] == 1 and not left
             self.state = "ready" if fit else "unfit"
         self._on_change(self)

@@ -58,14 +58,20 @@ def timeout_message(timeout_s: float) -> str:
     return f"Task timed out after {timeout_s:.2f} seconds"
 
 
+def init_timeout_message(init_timeout_s: float, timeout_s: float) -> str:
+    """The same where init took too long, which has a limit of its own: AWS's text, and which limit it was."""
+    told = timeout_message(init_timeout_s)
+    return f"{told} in init, whose limit that is: the timeout of {timeout_s:g} s begins after it"
+
+
 def exit_error(request_id: str, returncode: int, core_dumped: bool = False) -> bytes:
     """The runtime's process ended during the invocation (`returncode` as in `exit_reason`)."""
     return _payload(EXIT_ERROR, f"RequestId: {request_id} Error: {exit_message(returncode, core_dumped)}")
 
 
-def timed_out(request_id: str, timeout_s: float) -> bytes:
-    """The invocation, or the init phase that it waited for, took longer than the function's timeout."""
-    return _payload(TIMED_OUT, f"RequestId: {request_id} Error: {timeout_message(timeout_s)}")
+def timed_out(request_id: str, message: str) -> bytes:
+    """The invocation, or the init phase that it waited for, took too long: `timeout_message` or the other."""
+    return _payload(TIMED_OUT, f"RequestId: {request_id} Error: {message}")
 
 
 def response_too_large(response_bytes: int) -> bytes:

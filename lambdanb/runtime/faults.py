@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import traceback
 from types import TracebackType
@@ -43,11 +45,14 @@ def log(failure: dict[str, Any]) -> None:
     if failure["stackTrace"]:
         lines.append("Traceback (most recent call last):")
         lines += [line for entry in failure["stackTrace"] for line in entry.splitlines()]
+    text = "\n".join(lines) + "\n"
     try:
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(text)
     except Exception:
-        # The function closed or replaced its standard output: the caller still gets the failure itself.
-        pass
+        # The function closed or replaced its standard output. If not even the descriptor is left, the caller still gets
+        # the failure itself.
+        with contextlib.suppress(OSError):
+            os.write(1, text.encode("utf-8", "backslashreplace"))
 
 
 def _text(error: BaseException) -> str:

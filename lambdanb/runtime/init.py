@@ -29,14 +29,14 @@ import time
 from typing import Any, NoReturn
 
 from lambdanb.model import control
-from lambdanb.runtime import bootstrap, rehearsal
-from lambdanb.runtime.handler import Handler
+from lambdanb.runtime import bootstrap, rehearsal, snapshot
 from lambdanb.runtime.measure import resident_kb
+from lambdanb.runtime.snapshot import Snapshot
 from lambdanb.sandbox import child as sandbox
 from lambdanb.sandbox import syscalls, tree
 
 
-def run(parent: socket.socket, message: dict[str, Any], descriptor: int, initialised: Handler | None) -> NoReturn:
+def run(parent: socket.socket, message: dict[str, Any], descriptor: int, initialised: Snapshot | None) -> NoReturn:
     """Become an init, of the control socket `descriptor`. `parent` is the zygote's own, which has no place here."""
     parent.close()
     child, rehearse = message["child"], message["rehearse"]
@@ -59,7 +59,7 @@ def run(parent: socket.socket, message: dict[str, Any], descriptor: int, initial
 
 
 class _Init:
-    def __init__(self, sock: socket.socket, child: dict[str, Any], initialised: Handler | None) -> None:
+    def __init__(self, sock: socket.socket, child: dict[str, Any], initialised: Snapshot | None) -> None:
         self.control = sock
         self.child = child
         self.own: dict[str, Any] = {}
@@ -131,6 +131,8 @@ class _Init:
         control.send(self.waiting, {"child": self.own, "start": self.start}, descriptors)
         self.waiting.close()
         self.waiting = None
+        if self.initialised is not None:
+            self.initialised.close()
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -172,7 +174,7 @@ class _Init:
             _end_all()
 
 
-def _runtime(sock: socket.socket, init: socket.socket, child: dict[str, Any], initialised: Handler | None) -> NoReturn:
+def _runtime(sock: socket.socket, init: socket.socket, child: dict[str, Any], initialised: Snapshot | None) -> NoReturn:
     """The runtime process: once it is told what for, standard streams, limits, then the function."""
     asked = control.receive(init)
     if asked is None:
@@ -181,7 +183,9 @@ def _runtime(sock: socket.socket, init: socket.socket, child: dict[str, Any], in
     child, start = child | asked.message["child"], asked.message["start"]
     data_fd, log_fd, *limits = asked.descriptors
     try:
-        listener = sandbox.enter_runtime(child, limits)
+        listener = sandbox.enter_runtime(child, limits, None if initialised is None else initialised.tmp_fd)
+        if initialised is not None:
+            initialised.close()
         for descriptor in limits:
             os.close(descriptor)
         _standard_streams(log_fd)
@@ -192,15 +196,15 @@ def _runtime(sock: socket.socket, init: socket.socket, child: dict[str, Any], in
     except OSError as error:
         _fail(sock, f"could not enter the sandbox: {error}")
     sock.close()
-    _environment(child, start)
+    _environment(child, start, initialised)
     data = socket.socket(fileno=data_fd)
     if start["template"]:
-        _template(data, start)
+        _template(data, start, sandbox.tmp_root(child))
     if initialised is None:
         sys.path.insert(0, os.getcwd())
         bootstrap.run(data, start)
     bootstrap.say(data, b'{"init":true}', b"")
-    bootstrap.serve(data, start, initialised)
+    bootstrap.serve(data, start, initialised.handler)
 
 
 def _fail(sock: socket.socket, why: str) -> NoReturn:
@@ -228,18 +232,24 @@ def _open_streams() -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
-    """Lambda's variables and the code's folder; the random generators of preloaded modules start anew."""
+def _environment(child: dict[str, Any], start: dict[str, Any], initialised: Snapshot | None) -> None:
+    """Lambda's variables and the code's folder, and what init did to them if that has run; the random generators of
+    preloaded modules start anew.
+    """
     root = sandbox.task_root(child)
     os.environ.clear()
     os.environ.update(start["environ"])
-    time.tzset()
     os.environ["LAMBDA_TASK_ROOT"] = root
     tmp = sandbox.tmp_root(child)
     if tmp != "/tmp":
         os.environ["TMPDIR"] = tmp
+    if initialised is not None:
+        initialised.change_environ()
+    time.tzset()
     os.chdir(root)
-    _as_init_left_it.restore()
+    if initialised is not None and (cwd := initialised.cwd_in(tmp)) is not None:
+        with contextlib.suppress(OSError):  # the runtime before may have removed it
+            os.chdir(cwd)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     import tempfile
@@ -247,58 +257,25 @@ def _environment(child: dict[str, Any], start: dict[str, Any]) -> None:
     tempfile.tempdir = None
 
 
-class _AsInitLeftIt:
-    """What a template's init changed of the variables and the working folder, for the environments forked from it."""
-
-    def __init__(self) -> None:
-        self._changed: dict[str, str | None] = {}
-        self._folder: str | None = None
-
-    def note(self, before: dict[str, str], folder: str) -> None:
-        """After init: what was there before it."""
-        now = dict(os.environ)
-        names = before.keys() | now.keys()
-        self._changed = {name: now.get(name) for name in names if now.get(name) != before.get(name)}
-        self._folder = None if os.getcwd() == folder else os.getcwd()
-
-    def restore(self) -> None:
-        for name, value in self._changed.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        if self._folder is not None:
-            os.chdir(self._folder)
-
-
-_as_init_left_it = _AsInitLeftIt()
-
-
-def _template(data: socket.socket, start: dict[str, Any]) -> NoReturn:
+def _template(data: socket.socket, start: dict[str, Any], tmp_root: str) -> NoReturn:
     """SnapStart: initialise once, then fork environments from here, like a zygote that already ran init.
 
-    A fork can't carry threads, children, connections or files in /tmp: an init that leaves some behind is refused.
+    A snapshot can't carry threads, connections or other processes, so an init that leaves some behind is refused.
     """
     from lambdanb.runtime import zygote
 
     sys.path.insert(0, os.getcwd())
-    before, folder = dict(os.environ), os.getcwd()
+    environ = dict(os.environ)
     handler, failure = bootstrap.initialise(start)
-    answer = {
-        "ready": handler is not None,
-        "failure": failure.decode(),
-        "rss_kb": resident_kb(),
-        "threads": len(os.listdir("/proc/self/task")),
-        "children": len(tree.children(os.getpid())),
-        "sockets": _open_sockets() - 1,
-        "files": len(os.listdir(os.environ.get("TMPDIR", "/tmp"))),
-    }
-    control.send(data, answer)
-    if handler is not None:
-        _as_init_left_it.note(before, folder)
-    if handler is None:
+    initialised = None if handler is None else snapshot.take(handler, environ, tmp_root)
+    threads = len(os.listdir("/proc/self/task"))
+    # Those that daemonised are init's.
+    children = len({*tree.children(os.getpid()), *tree.children(os.getppid())} - {os.getpid()})
+    answer = {"ready": handler is not None, "threads": threads, "children": children, "rss_kb": resident_kb()}
+    control.send(data, answer | {"failure": failure.decode(), "sockets": _open_sockets() - 1})
+    if initialised is None:
         os._exit(1)
-    zygote.serve(data, handler)
+    zygote.serve(data, initialised)
 
 
 def _open_sockets() -> int:

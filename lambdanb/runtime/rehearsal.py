@@ -18,6 +18,7 @@ from typing import Any
 from lambdanb.model import control, wire
 from lambdanb.runtime import bootstrap, measure
 from lambdanb.runtime.handler import Handler, load_handler
+from lambdanb.runtime.snapshot import Snapshot
 from lambdanb.sandbox import syscalls
 
 _FOLDER = os.path.dirname(__file__)
@@ -25,7 +26,7 @@ _MODULE = "lambdanb_rehearsed"
 _HEADER = b'{"id":"0","deadline_ms":0,"arn":"arn:aws:lambda:us-east-1:123456789012:function:none"}'
 
 
-def rehearse(initialised: Handler | None) -> None:
+def rehearse(initialised: Snapshot | None) -> None:
     """Go through a start and one event. In a template's fork (`initialised`) without init, which it has behind it."""
     with contextlib.suppress(Exception):  # then the start itself is the first time
         environ = dict(os.environ)

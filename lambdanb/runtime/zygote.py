@@ -22,8 +22,8 @@ from typing import Any, NoReturn
 
 from lambdanb.model import control
 from lambdanb.runtime import init
-from lambdanb.runtime.handler import Handler
 from lambdanb.runtime.measure import resident_kb
+from lambdanb.runtime.snapshot import Snapshot
 from lambdanb.sandbox import child as sandbox
 
 ALWAYS = ("logging", "tempfile", "random", "datetime", "decimal", "re", "base64", "hashlib", "uuid", "io", "typing")
@@ -54,7 +54,7 @@ def preload(modules: list[str]) -> dict[str, str]:
     return failed
 
 
-def serve(sock: socket.socket, initialised: Handler | None) -> NoReturn:
+def serve(sock: socket.socket, initialised: Snapshot | None) -> NoReturn:
     """Fork an environment for each request until the executor is gone."""
     # Environments are not waited for here: the executor learns of their end through their own sockets.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -71,7 +71,7 @@ def serve(sock: socket.socket, initialised: Handler | None) -> NoReturn:
 
 
 def fork_environment(
-    sock: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Handler | None
+    sock: socket.socket, message: dict[str, Any], descriptors: list[int], initialised: Snapshot | None
 ) -> None:
     """Fork an init, which builds its sandbox by itself. A failure to fork is told on the environment's socket."""
     (own,) = descriptors

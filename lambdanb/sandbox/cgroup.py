@@ -75,6 +75,9 @@ class Group(Protocol):
     def memory_now(self) -> MemoryNow:
         """What the group holds now, by kind (some 50 us). OSError when the group is gone."""
 
+    def kernel_memory(self) -> int:
+        """What of `memory_peak` was the kernel's own (stacks, page tables); what is now, where that isn't kept."""
+
     def cpu_ns(self) -> int:
         """CPU time used so far, of the dead too. A few microseconds."""
 

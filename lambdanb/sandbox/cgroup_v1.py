@@ -20,9 +20,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
+from typing import Final
 
 from lambdanb.sandbox.cgroup import Enforced, GroupLimits, MemoryNow, quota, read_keyed, write_file
 from lambdanb.sandbox.tree import is_alive
+
+_KERNEL_PEAK: Final = "/memory.kmem.max_usage_in_bytes"
 
 
 class V1Parent:
@@ -125,6 +128,14 @@ class V1Group:
     def forget_peak(self) -> None:
         if self._peak_fd >= 0:
             write_file(self._folders["memory"] + "/memory.max_usage_in_bytes", "0")
+            write_file(self._folders["memory"] + _KERNEL_PEAK, "0")
+
+    def kernel_memory(self) -> int:
+        try:
+            with open(self._folders["memory"] + _KERNEL_PEAK, "rb", buffering=0) as file:
+                return int(file.read(24))
+        except OSError:  # the kernel doesn't charge its own
+            return 0
 
     def memory_now(self) -> MemoryNow:
         return memory_now(self._folders["memory"])

@@ -136,6 +136,15 @@ class V2Group:
     def memory_now(self) -> MemoryNow:
         return memory_now(self._folder)
 
+    def kernel_memory(self) -> int:
+        try:
+            with open(self._folder + "/memory.stat", "rb", buffering=0) as file:
+                stat = read_keyed(file.read(8192))
+        except OSError:
+            return 0
+        parts = ("kernel_stack", "pagetables", "percpu", "slab")  # before Linux 5.18 without their sum
+        return stat.get("kernel", sum(stat.get(part, 0) for part in parts))
+
     def cpu_ns(self) -> int:
         if self._cpu_fd < 0:
             return 0

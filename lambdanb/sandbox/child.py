@@ -16,7 +16,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lambdanb.sandbox import connections, landlock, namespaces, rlimits, syscalls
+from lambdanb.sandbox import connections, landlock, namespaces, rlimits, syscalls, tmp_copy
 
 
 def fork_init(child: Mapping[str, Any]) -> int:
@@ -56,12 +56,13 @@ def enter_init(child: Mapping[str, Any]) -> None:
     _drop_privileges(child)
 
 
-def enter_runtime(child: Mapping[str, Any], fds: Sequence[int]) -> int | None:
+def enter_runtime(child: Mapping[str, Any], fds: Sequence[int], template_tmp: int | None = None) -> int | None:
     """In the runtime process, before the function's code: no privileges, its cgroups, its limits, its filters.
 
-    `fds` are procs files of cgroups, which stay open here. Answers the descriptor on which the filter asks about each
-    connect() (for `connections.ConnectionLimit` in the executor), or None where connections aren't counted; the runtime
-    must not connect before the executor has it. Raises OSError naming the step that failed.
+    `fds` are procs files of cgroups, which stay open here. `template_tmp`: a folder whose contents /tmp is to have.
+    Answers the descriptor on which the filter asks about each connect() (for `connections.ConnectionLimit` in the
+    executor), or None where connections aren't counted; the runtime must not connect before the executor has it. Raises
+    OSError naming the step that failed.
     """
     _drop_privileges(child)  # its own: it was forked before init dropped them
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
@@ -73,6 +74,8 @@ def enter_runtime(child: Mapping[str, Any], fds: Sequence[int]) -> int | None:
             os.write(descriptor, b"0")
         except OSError as error:
             raise OSError(error.errno, f"joining {name}: {error.strerror}") from error
+    if template_tmp is not None:
+        tmp_copy.copy_tmp(template_tmp, tmp_root(child))
     rlimits.apply(child)
     abi = child["landlock_abi"]
     if child["landlock"] is not None:

@@ -14,7 +14,7 @@ pages are the zygote's too.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -32,11 +32,15 @@ def resident_bytes(pids: Sequence[int]) -> int:
     return pages * _PAGE_BYTES
 
 
-def held_bytes(pids: Sequence[int], shared_bytes: int) -> int:
-    """What the tree holds, each page once. Processes that may not be looked into count by their resident size."""
+def held_bytes(pids: Sequence[int], shared_bytes: int, given_up: Callable[[], bool] = lambda: False) -> int | None:
+    """What the tree holds, each page once; None as soon as `given_up()`. Processes that may not be looked into count by
+    their resident size.
+    """
     private = shmem = 0
     forked = 0  # anonymous pages shared by fork, beyond those of the zygote
     for pid in pids:
+        if given_up():
+            return None
         rollup = _rollup(pid)
         if rollup is None:
             private += resident_bytes([pid])

@@ -25,7 +25,7 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from lambdanb.sandbox import child_spec, tmp_quota, tree, watch_table
 from lambdanb.sandbox.cgroup import MIB, Group, GroupLimits, Parent
@@ -40,13 +40,6 @@ from lambdanb.sandbox.watchdog_start import Watchdog
 _LEAST_MEMORY_BYTES: Final = 4 * MIB
 _READY_GROUPS: Final = 4
 _KILL_TIMEOUT_S: Final = 0.02
-
-
-class Supervisor(Protocol):
-    """What decides about connections: see connections.py."""
-
-    def on_readable(self) -> bool: ...
-    def close(self) -> None: ...
 
 
 class Sandboxes:
@@ -203,7 +196,7 @@ class Sandbox:
         self.ahead = ahead
         self.own = own
         self._child_fds: list[int] = []
-        self.poll_fds: dict[int, Supervisor] = {}
+        self.poll_fds: dict[int, ConnectionLimit] = {}
         self.shared_bytes = 0
         self.limits = limits
         self._sandboxes = sandboxes
@@ -214,8 +207,7 @@ class Sandbox:
         self._init: tuple[int, int] | None = None
         self._runtime: tuple[int, int] | None = None
         self._oom_kills = 0
-        self._peak = self._measured = 0
-        self._max_memory = 0
+        self._peak = self._measured = self._max_memory = 0
         self._destroyed = False
         self._cpu_clock = 0
         self._cpu_at_begin = 0
@@ -278,6 +270,7 @@ class Sandbox:
         self._cpu_clock = (~runtime_pid << 3) | 2
         self._store(watch_table.SHARED_BYTES, self.shared_bytes)
         self._store(watch_table.CPU_NS, 0)
+        self._store(watch_table.ENDING, 0)
         self._store(watch_table.RUNTIME_START, started)
         self._store(watch_table.RUNTIME_PID, runtime_pid)
         if self._group is not None:
@@ -352,6 +345,8 @@ class Sandbox:
 
         A process needs CPU to die: with its share alone a throttled tree takes 100 to 170 ms, with all the CPU 3 to 6.
         """
+        if self._runtime is not None:
+            self._store(watch_table.ENDING, self._runtime[0])
         self._set_cpu(None)
 
     def _set_cpu(self, share: float | None) -> None:
@@ -388,6 +383,11 @@ class Sandbox:
         poll misses. CPU time counts children too where there is a cgroup or the watchdog counts; else only the runtime
         process.
         """
+        self._note_memory(max_rss_bytes)
+        before, self._cpu_at_begin = self._cpu_at_begin, self._read_cpu()
+        return self._max_memory, self._cpu_at_begin - before
+
+    def _note_memory(self, max_rss_bytes: int) -> None:
         if self._memory_by_group:
             peak = self._read_peak()
             if peak > self._peak:
@@ -395,10 +395,8 @@ class Sandbox:
                 self._measured = self._held_of(peak)
             held = max(self._measured, self._load(watch_table.PEAK_BYTES)) + self.shared_bytes
         else:
-            held = self._load(watch_table.PEAK_BYTES)
+            held = max(self._load(watch_table.PEAK_BYTES), self.shared_bytes)
         self._max_memory = max(self._max_memory, held, max_rss_bytes)
-        before, self._cpu_at_begin = self._cpu_at_begin, self._read_cpu()
-        return self._max_memory, self._cpu_at_begin - before
 
     def _cpu_ns(self) -> int:
         if not self._cpu_clock:
@@ -410,7 +408,7 @@ class Sandbox:
         return max(own, self._load(watch_table.CPU_NS))
 
     def _held_of(self, peak: int) -> int:
-        """What of a peak was memory, and neither page cache nor /tmp. Only called when there is a new peak."""
+        """What of a peak was neither the kernel's own, page cache nor /tmp. Only called when there is a new peak."""
         if self._group is None:
             return self._measured
         try:
@@ -421,7 +419,9 @@ class Sandbox:
         if self.limits.tmp_bytes and self._runtime is not None:
             seen = tmp_quota.mounted_bytes(self._init[0] if self._init else 0, self._runtime[0])
             tmp = max(self._load(watch_table.TMP_PEAK_BYTES), seen or 0)
-        return max(self._measured, peak - now.file - tmp, now.held - tmp)
+        # A bound, for those are known as they are by now: above the limit, only what the watchdog saw counts.
+        most = min(peak - now.file - tmp - self._group.kernel_memory(), self.limits.memory_bytes - self.shared_bytes)
+        return max(self._measured, most, now.held - tmp)
 
     # The end
     # -----------------------------------------------------------------------------------------------------------
@@ -482,6 +482,10 @@ class Sandbox:
         self.poll_fds.clear()
 
     def _give_back(self) -> None:
+        # What was used may be asked for yet, to report on what was destroyed.
+        self._note_memory(0)
+        used_ns = self._read_cpu()
+        self._read_cpu = lambda: used_ns
         if self._table is not None and self._slot is not None:
             self._table.free_slot(self._slot)
             self._slot, self._state_at, self._base = None, -1, -1

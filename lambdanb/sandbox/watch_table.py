@@ -59,6 +59,7 @@ SHARED_BYTES: Final = 7  # what the runtime already held when it was forked
 TMP_BYTES: Final = 8  # the size of /tmp
 CPU_PPM: Final = 9  # share of one vCPU in millionths; 0: no limit at this moment (the init phase)
 PROCESS_LIMIT: Final = 10
+ENDING: Final = 11  # the pid of the runtime that is being ended (by the watchdog, too), and isn't looked at any more
 # Written by the watchdog:
 OUT_OF_MEMORY: Final = 16  # the pid of the runtime whose tree it ended for its memory
 PEAK_BYTES: Final = 17

@@ -36,6 +36,9 @@ SCAN_CPU_NS: Final = 2_000_000
 SCAN_S: Final = 0.010
 SCAN_LAZY_S: Final = 0.100
 SCAN_WHOLE_S: Final = 1.0
+# A look at a tree of a thousand takes 50 to 200 ms: looks take at most a quarter of the watchdog's time, so that they
+# don't hold the tree up.
+PAUSE_TIMES: Final = 3
 # While init code runs: whether its CPU is limited by now.
 CPU_LOOK_S: Final = 0.002
 TMP_LOOK_S: Final = 0.050
@@ -79,7 +82,7 @@ class Watched:
         self.busy = False
         self._stepped_s = now_s
         self._scanned_s = now_s - SCAN_LAZY_S
-        self._tmp_due_s = self._exact_due_s = self._rest_from_s = now_s
+        self._tmp_due_s = self._exact_due_s = self._rest_from_s = self._scan_due_s = now_s
         self._scanned_ns = self._tmp_ns = -1
         self._rest_ns = 0
         self._clock = TreeClock()
@@ -123,6 +126,10 @@ class Watched:
             self._load(table_words.RUNTIME_PID) == self.runtime_pid
         )
 
+    def _is_ending(self) -> bool:
+        """Whether what is in the tree matters no more. A thousand take 0.3 s to die, 1 s while looked at."""
+        return self._load(table_words.ENDING) == self.runtime_pid
+
     def still(self, now_s: float, tick_s: float) -> bool:
         """Whether nothing has happened since the last step, which then can be left out. 1 us, for most are still."""
         if now_s - self._rest_from_s >= REST_S:
@@ -154,6 +161,10 @@ class Watched:
     def step(self, now_s: float, tick_s: float) -> None:
         """Look, act, and set `due_s`, the time to look again."""
         self._stepped_s = now_s
+        if self._is_ending():
+            self._go_on()
+            self.due_s = now_s + POLL_S
+            return
         wait_s = POLL_S
         if self.memory is not None:
             wait_s = self._look_at_group(self.memory, now_s)
@@ -168,7 +179,7 @@ class Watched:
     def _look_at_tree(self, now_s: float) -> float:
         """Returns after how many seconds to look again."""
         used_ns = self._clock.read(self._pids)
-        due = used_ns != self._scanned_ns and now_s - self._scanned_s >= SCAN_S
+        due = used_ns != self._scanned_ns and now_s - self._scanned_s >= SCAN_S and now_s >= self._scan_due_s
         if due or (used_ns != self._whole_ns and now_s - self._whole_s >= SCAN_WHOLE_S):
             self._look_at_processes(now_s, used_ns - self._scanned_ns)
         if self._watch & WATCH_TMP and now_s >= self._tmp_due_s and used_ns != self._tmp_ns:
@@ -197,12 +208,18 @@ class Watched:
                 self._store(table_words.PEAK_BYTES, resident)
             return
         if resident is None:
+            began_s = time.monotonic()
             self._scan()
             self._whole_s, self._whole_ns = now_s, self._clock.total_ns
+            self._scan_due_s = _pause(began_s)
         self._scanned_ns = self._clock.total_ns
         if self._watch & table_words.WATCH_MEMORY:
             self._look_at_memory(now_s)
-        if self._watch & table_words.WATCH_PROCESSES and self._too_many():
+        if self._watch & table_words.WATCH_PROCESSES and self._threads > self._load(table_words.PROCESS_LIMIT):
+            self._end_for_processes()
+
+    def _end_for_processes(self) -> None:
+        if self._lives():
             self._store(table_words.OVER_PROCESSES, self.runtime_pid)
             self._end()
 
@@ -212,9 +229,6 @@ class Watched:
         self._alone = self._threads == 1 and len(self._pids) == 1
         if self._watch & table_words.WATCH_CPU:
             self._clock.count_ended([*self._pids, self.init_pid] if self.init_pid else self._pids)
-
-    def _too_many(self) -> bool:
-        return self._threads > self._load(table_words.PROCESS_LIMIT) and self._lives()
 
     # CPU -----------------------------------------------------------------------------------------------------------
 
@@ -273,8 +287,12 @@ class Watched:
         if resident <= self._limit_bytes and now_s < self._exact_due_s:
             self._scanned_ns = -1  # put off, not done: look again though no CPU may be used meanwhile
             return
-        self._exact_due_s = now_s + EXACT_S
-        held = memory_watch.held_bytes([self.runtime_pid, *(set(self._pids) - {self.runtime_pid})], self._shared_bytes)
+        began_s = time.monotonic()
+        pids = [self.runtime_pid, *(set(self._pids) - {self.runtime_pid})]
+        held = memory_watch.held_bytes(pids, self._shared_bytes, self._is_ending)
+        if held is None:
+            return
+        self._exact_due_s = max(now_s + EXACT_S, _pause(began_s))
         if held > peak:
             self._store(table_words.PEAK_BYTES, held)
         if held > self._limit_bytes:
@@ -331,6 +349,7 @@ class Watched:
             cgroup_v2.lift_cpu(self._folders["unified"])
         else:
             cgroup_v1.lift_cpu(self._folders)
+        self._store(table_words.ENDING, self.runtime_pid)
         found = self._tree()
         found += [pid for folder in set(self._folders.values()) for pid in cgroup_v1.members(folder)]
         tree.send_signal(dict.fromkeys([*found, self.runtime_pid]), signal.SIGKILL)
@@ -352,3 +371,9 @@ class Watched:
         if self.memory is not None:
             self.memory.close()
             self.memory = None
+
+
+def _pause(began_s: float) -> float:
+    """When to look again, after a look that began then."""
+    now_s = time.monotonic()
+    return now_s + PAUSE_TIMES * (now_s - began_s)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdanb.code.store import CodeStore
+from lambdanb.code.store import CodeStore, module_bytes
 
 
 @pytest.fixture
@@ -23,6 +23,30 @@ def test_a_source_is_kept_under_its_content(store: CodeStore) -> None:
     assert (store.path(sha256) / "lambda_function.py").read_bytes().startswith(b"def lambda_handler")
     assert store.read(sha256).startswith(b"def lambda_handler")
     assert store.size_bytes(sha256) == len(store.read(sha256))
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("# coding: latin-1\nx = 'é'\n", "# coding: utf-8\nx = 'é'\n"),
+        ("#!/usr/bin/python\n# -*- coding: cp1252 -*-\nx = 'é'", "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nx = 'é'"),
+        ("\r\n# vim: fileencoding=ascii :\r\nx = 'é'", "\r\n# vim: fileencoding=utf-8 :\r\nx = 'é'"),
+        ("x = 'é'\n# coding: latin-1\n", "x = 'é'\n# coding: latin-1\n"),
+        ("\n\n# coding: latin-1\nx = 'é'", "\n\n# coding: latin-1\nx = 'é'"),
+        ("# coding: UTF8\nx = 'é'", "# coding: UTF8\nx = 'é'"),
+        ("x = 'é'", "x = 'é'"),
+    ],
+)
+def test_a_module_is_read_as_it_was_written(source: str, kept: str) -> None:
+    content = module_bytes(source)
+    assert content == kept.encode()
+    exec(compile(content, "lambda_function.py", "exec"), names := {})
+    assert names["x"] == "é"
+
+
+def test_a_coding_that_there_is_not_is_python_s_to_tell() -> None:
+    with pytest.raises(SyntaxError, match="unknown encoding: nonsense"):
+        compile(module_bytes("# coding: nonsense\n"), "lambda_function.py", "exec")
 
 
 def test_files_in_folders(store: CodeStore) -> None:

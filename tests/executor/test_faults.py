@@ -210,12 +210,30 @@ def test_init_that_fails(shared_home: Any, fault: str) -> None:
 
 def test_init_that_hangs(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMBDANB_TIMES", '{"init_timeout_s": 0.5}')
-    function = lambdanb.deploy("faulty", "while True: pass\n")
-    error = function.invoke().error
-    assert error is not None
-    assert error.error_type == "Sandbox.Timedout"
-    assert "timed out after 0.50 seconds" in error.error_message
+    function = lambdanb.deploy("faulty", "while True: pass\n", timeout=7)
+    failed = function.invoke()
+    assert failed.error is not None
+    assert failed.error.error_type == "Sandbox.Timedout"
+    told = "timed out after 0.50 seconds in init, whose limit that is: the timeout of 7 s begins after it"
+    assert told in failed.error.error_message
+    assert told in failed.logs
     assert lambdanb.deploy("faulty", handler("return 1"))("good") == "good"
+
+
+def test_a_cell_that_names_another_coding(shared_home: Any) -> None:
+    source = "# coding: latin-1\ndef lambda_handler(event, context): return 'é' == event\n"
+    assert lambdanb.deploy("coded", source)("é") is True
+
+
+def test_a_failure_is_in_the_log_though_standard_output_is_gone(shared_home: Any) -> None:
+    failed = lambdanb.deploy("silent", handler("import sys; sys.stdout = None; raise KeyError('colour')")).invoke("bad")
+    assert "[ERROR] KeyError: 'colour'" in failed.logs
+
+
+def test_a_failing_init_s_trace_begins_in_the_cell(shared_home: Any) -> None:
+    error = lambdanb.deploy("faulty", "def load():\n    return 1 / 0\nload()\n").invoke().error
+    assert error is not None
+    assert ["lambda_function.py" in frame for frame in error.stack_trace] == [True, True]
 
 
 def test_syntax_error_shows_its_line(shared_home: Any) -> None:

@@ -123,10 +123,13 @@ def test_core_dumps_are_told() -> None:
 
 
 def test_a_timeout() -> None:
-    assert json.loads(function_errors.timed_out("r1", 3)) == {
+    assert json.loads(function_errors.timed_out("r1", function_errors.timeout_message(3))) == {
         "errorType": "Sandbox.Timedout",
         "errorMessage": "RequestId: r1 Error: Task timed out after 3.00 seconds",
     }
+    assert function_errors.init_timeout_message(10, 3) == (
+        "Task timed out after 10.00 seconds in init, whose limit that is: the timeout of 3 s begins after it"
+    )
 
 
 def test_a_response_that_is_too_large() -> None:

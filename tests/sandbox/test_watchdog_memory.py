@@ -127,3 +127,28 @@ with open(os.getcwd() + '/{os.path.basename(file.name)}', 'rb', buffering=0) as 
 """)
     assert answer["result"] == 300 * MIB
     assert answer["memory_bytes"] < 60 * MIB
+
+
+def test_what_was_used_is_known_when_all_is_gone(rig: Rig) -> None:
+    environment = rig.environment(memory_mb=512)
+    environment.send("x = b'x' * (60 << 20); result = 1")
+    environment.stream.readline()
+    sandbox = environment.sandbox
+    sandbox.destroy()
+    memory_bytes, cpu_ns = sandbox.usage()
+    assert memory_bytes >= sandbox.shared_bytes + ((60 << 20) if CAPABILITIES.cgroup else 0) > 0
+    assert cpu_ns >= 0
+
+
+@pytest.mark.parametrize("memory_mb", [128, 512])
+def test_the_kernel_s_part_of_many_processes_is_not_the_function_s(rig: Rig, memory_mb: int) -> None:
+    """Stacks and page tables: 0.2 MB a process, which the group is charged beside what the processes hold."""
+    environment = rig.environment(memory_mb=memory_mb)
+    many = "import os, signal\nfor _ in range(100):\n    if os.fork() == 0: signal.pause()\nresult = 1"
+    told = environment.run(many)["memory_bytes"]
+    group = environment.sandbox._group
+    if group is None or not environment.sandbox._memory_by_group:
+        pytest.skip("no memory cgroup: what the processes hold is all that is looked at")
+    held = group.memory_now().held + environment.sandbox.shared_bytes
+    assert 0.9 * held < told < 1.1 * held
+    assert told <= memory_mb << 20
