@@ -11,13 +11,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from lambdanb.analysis.forecast import Forecast
 from lambdanb.model.numbers import is_number, is_whole
 from lambdanb.model.rules import TODAY, Rules
 from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.mapped_run import MappedReplication
 from lambdanb.simulator.policies import Decision, Policy
 from lambdanb.simulator.result import Run, run_of
 from lambdanb.simulator.run import Replication
@@ -52,6 +53,9 @@ def simulate(
     compiled: bool = True,
 ) -> Forecast:
     """Forecast what invocations would come to: synchronous ones, or events, for a function with `Simulated(event=...)`.
+
+    For a function with `Simulated(mapping=...)` the stream is of records, and an invocation is a batch of them:
+    `runs[...].mapping`. Its lanes wait for concurrency instead of being throttled, and growth isn't limited.
 
     Attempts at an event each count as an invocation in the outcome; what became of the events is in `runs[...].queues`.
 
@@ -101,12 +105,13 @@ def simulate(
         _check_whole("threads", threads, 1)
     account = rules.concurrency if concurrency is None else concurrency
     _check_concurrency(models, account)
+    for model in models:
+        if model.mapping is not None and len(models) > 1:
+            raise ValueError(f"{model.name}: mapping is given: such a function is forecast alone, not {len(models)}")
 
     def one(number: int) -> Run:
         its_seed = nth_seed(seed, number)
-        replication = Replication(
-            models,
-            rules,
+        common = _Common(
             concurrency=account,
             seconds=seconds,
             windows=windows,
@@ -114,11 +119,28 @@ def simulate(
             seed=its_seed,
             compiled=compiled,
         )
+        mapping = models[0].mapping
+        replication: Replication | MappedReplication = (
+            Replication(models, rules, **common)
+            if mapping is None
+            else MappedReplication(models[0], mapping, rules, **common)
+        )
         replication.run(arrivals(streams, its_seed, seconds))
         return run_of(replication, models, rules)
 
     with ThreadPoolExecutor(min(runs, threads or os.cpu_count() or 1)) as pool:
         return Forecast(rules, list(pool.map(one, range(runs))))
+
+
+class _Common(TypedDict):
+    """What both kinds of replications take."""
+
+    concurrency: int
+    seconds: float
+    windows: int
+    newest_created_first: bool
+    seed: int
+    compiled: bool
 
 
 def _model(function: FunctionLike) -> Simulated:

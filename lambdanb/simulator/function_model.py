@@ -10,6 +10,7 @@ from typing import Any, cast
 from lambdanb.model.numbers import is_number
 from lambdanb.model.rules import TODAY
 from lambdanb.simulator.laws import Law, law
+from lambdanb.simulator.mappings import QueueMapping, StreamMapping
 from lambdanb.simulator.policies import Decision, OwnPolicy, Policy
 
 ARCHITECTURES = ("x86_64", "arm64")
@@ -57,6 +58,8 @@ class Simulated:
     reserved       concurrency of its own; None: it shares the account's unreserved
     provisioned    environments that are kept initialised, which no keep-alive ends
     event          it is invoked by events, which wait in a queue and are retried; None: synchronously
+    mapping        it is invoked with batches by an event source mapping: `warm` is then of a batch, the stream of
+                   records. It has the account to itself, and no provisioned concurrency, policy or `event`
 
     A handler that runs for `timeout_s` is ended by its timeout, and its environment with it.
     """
@@ -75,6 +78,7 @@ class Simulated:
     reserved: int | None = None
     provisioned: int = 0
     event: EventInvocations | None = None
+    mapping: StreamMapping | QueueMapping | None = None
     snap_start: bool = False
     timeout_s: float = 900.0
     tmp_mb: int = 512
@@ -119,6 +123,8 @@ class Simulated:
             raise ValueError(
                 f"{self._what('provisioned')} is {self.provisioned}, more than the {self.reserved} reserved"
             )
+        if self.mapping is not None:
+            self._check_mapping()
 
     @property
     def warm_law(self) -> Law:
@@ -149,6 +155,18 @@ class Simulated:
         if isinstance(self.keep_alive, type):
             return cast(Policy, self.keep_alive())
         return OwnPolicy(self.keep_alive)
+
+    def _check_mapping(self) -> None:
+        if not isinstance(self.mapping, StreamMapping | QueueMapping):
+            raise ValueError(
+                f"{self._what('mapping')} is {self.mapping!r:.80}: it must be a StreamMapping or a QueueMapping"
+            )
+        for attribute in ("event", "keep_alive", "provisioned"):
+            value = getattr(self, attribute)
+            if value is not None and value != 0:
+                raise ValueError(
+                    f"{self._what(attribute)} is {value!r:.60}: with a mapping it isn't simulated; leave one out"
+                )
 
     def _what(self, attribute: str) -> str:
         return f"{self.name}: {attribute}"

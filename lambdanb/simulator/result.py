@@ -17,6 +17,7 @@ from lambdanb.model.rules import Rules
 from lambdanb.simulator.bill import kept, usages
 from lambdanb.simulator.event_queue import COUNTS as COUNTS_OF_EVENTS
 from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.mapped_run import MappedReplication, MappingFigures
 from lambdanb.simulator.run import Replication
 from lambdanb.simulator.state import ENDED, FIRST_BUCKET, LIFETIME_S
 
@@ -39,6 +40,7 @@ class Run:
     usages       what is billed, one for each architecture
     ended        environments that ended
     life_span_s  how long these lived on average; nan where none ended
+    mapping      of a function with an event source mapping: records, batches, iterator age; else None
     """
 
     outcome: Outcome
@@ -47,9 +49,10 @@ class Run:
     usages: list[Usage]
     ended: int
     life_span_s: float
+    mapping: MappingFigures | None = None
 
 
-def run_of(replication: Replication, models: Sequence[Simulated], rules: Rules) -> Run:
+def run_of(replication: Replication | MappedReplication, models: Sequence[Simulated], rules: Rules) -> Run:
     """What came of a replication."""
     functions, settings = replication.functions, replication.settings
     its_usages = usages(
@@ -68,10 +71,13 @@ def run_of(replication: Replication, models: Sequence[Simulated], rules: Rules) 
         usages=its_usages,
         ended=ended,
         life_span_s=float(replication.account.floats[LIFETIME_S]) / ended if ended else math.nan,
+        mapping=replication.figures() if isinstance(replication, MappedReplication) else None,
     )
 
 
-def _outcome(replication: Replication, models: Sequence[Simulated], rules: Rules, its_usages: list[Usage]) -> Outcome:
+def _outcome(
+    replication: Replication | MappedReplication, models: Sequence[Simulated], rules: Rules, its_usages: list[Usage]
+) -> Outcome:
     from pandas import DataFrame, Index
 
     windows, settings = replication.windows, replication.settings
@@ -98,7 +104,7 @@ def _outcome(replication: Replication, models: Sequence[Simulated], rules: Rules
     )
 
 
-def _by_function(replication: Replication, models: Sequence[Simulated]) -> DataFrame:
+def _by_function(replication: Replication | MappedReplication, models: Sequence[Simulated]) -> DataFrame:
     from pandas import DataFrame, Index
 
     functions = replication.functions
@@ -116,7 +122,7 @@ def _by_function(replication: Replication, models: Sequence[Simulated]) -> DataF
     )
 
 
-def _queues(replication: Replication, models: Sequence[Simulated]) -> DataFrame:
+def _queues(replication: Replication | MappedReplication, models: Sequence[Simulated]) -> DataFrame:
     from pandas import DataFrame
 
     queues, rows = replication.queues, {}
