@@ -294,6 +294,11 @@ class Environment:
         if not self.begun:
             self._lose("its runtime ended before it had entered its sandbox")
             return
+        if self.state in ("starting", "initialising") and self._data is not None:
+            # Init's news may come sooner than what it said last: that it failed, and why.
+            self._data.read_waiting()
+            if self.state == "gone":
+                return
         ending = Ending(status)
         if self.state == "ending" and self._pending_ending != Ending(None):
             ending = self._pending_ending

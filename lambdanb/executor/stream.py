@@ -50,6 +50,11 @@ class Stream:
             self._loop.at_end_of_round(self._write_gathered)
         self._gathered.append(message)
 
+    def read_waiting(self) -> None:
+        """Read what has arrived by now, whether or not the loop has told of it yet."""
+        while not self.closed and self._read():
+            pass
+
     def close(self) -> None:
         """End the stream from this side; `on_end` isn't called."""
         if not self.closed:
@@ -102,26 +107,28 @@ class Stream:
             self._writing = False
             self._loop.watch(self._sock.fileno(), self._ready, READ)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read once; whether there was anything."""
         try:
             data = self._sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._end(f"reading failed: {error.strerror}")
-            return
+            return False
         if not data:
             self._end("the stream ended within a message" if self._reader.pending else None)
-            return
+            return False
         try:
             messages = self._reader.feed(data)
         except WireError as error:
             self._end(str(error))
-            return
+            return False
         for header, payload in messages:
             self._on_message(header, payload)
             if self.closed:
-                return
+                return False
+        return True
 
     def _end(self, why: str | None) -> None:
         if not self.closed:
