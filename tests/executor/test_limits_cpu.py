@@ -70,10 +70,13 @@ def test_a_handler_of_5_ms_at_128_mb_is_not_let_off(machine) -> None:
     """At 0.072 of a vCPU, 5 ms of CPU take 69 ms; 49 if the first period's part was there to be used at once."""
     function = lambdanb.deploy("short", SOURCE, memory=128, timeout=30)
     function({"cpu_s": 0.001})
-    # A look at what has no cgroup may come late; then the next invocation begins by paying for it.
+    began = time.monotonic()
     times_ms = sorted(function.invoke({"cpu_s": 0.005}).report.duration_ms for _ in range(9))
-    assert times_ms[4] > 49
+    # A look at what has no cgroup may come late; then the next invocation pays for it before it begins. The caller
+    # waits for both: nine take their 622 ms, but for a period's part that was there and 5 %.
+    assert (time.monotonic() - began) * 1e3 > 0.95 * (622 - 20)
     if limits_rig.has_cgroups(machine):
+        assert times_ms[4] > 49
         assert times_ms[0] > 35
     # Together: nothing is gained by coming in pieces.
     began = time.monotonic()
