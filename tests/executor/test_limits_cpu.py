@@ -73,8 +73,8 @@ def test_a_handler_of_5_ms_at_128_mb_is_not_let_off(machine) -> None:
     began = time.monotonic()
     times_ms = sorted(function.invoke({"cpu_s": 0.005}).report.duration_ms for _ in range(9))
     # A look at what has no cgroup may come late; then the next invocation pays for it before it begins. The caller
-    # waits for both: nine take their 622 ms, but for a period's part that was there and 5 %.
-    assert (time.monotonic() - began) * 1e3 > 0.95 * (622 - 20)
+    # waits for both: nine take their 622 ms, but for a period that was there, one that the tenth would pay, and 5 %.
+    assert (time.monotonic() - began) * 1e3 > 0.95 * (622 - 2 * 20)
     if limits_rig.has_cgroups(machine):
         assert times_ms[4] > 49
         assert times_ms[0] > 35
