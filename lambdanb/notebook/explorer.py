@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lambdanb.notebook import html
 from lambdanb.notebook.beside_cells import answer_beside_cells, widgets_in
 from lambdanb.notebook.controls import Magnitudes, need_fit
-from lambdanb.notebook.still import LIVES, STYLE, Still
+from lambdanb.notebook.still import LIVES, STYLE, Still, show_widget
 
 if TYPE_CHECKING:
     from ipywidgets import ValueWidget, Widget
@@ -138,19 +138,9 @@ class Explorer(ABC, Generic[Answer]):
         return f"<{self.title}: {said}{self.sentence()}>"
 
     def _ipython_display_(self) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display as ipython_display
-
-        display: Any = ipython_display
-
-        shell = get_ipython()  # type: ignore[no-untyped-call,unused-ignore]
-        if getattr(shell, "kernel", None) is None:
-            print(repr(self))
-            return
-        if not self.closed:
-            display({**self._box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
-        self._still.show(repr(self), self.figure())
-        self._shown = True
+        if show_widget(repr(self), None if self.closed else self._box):
+            self._still.show(repr(self), self.figure())
+            self._shown = True
 
     def _listen(self, on: bool) -> None:
         for control in self.controls.values():

@@ -9,6 +9,8 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any
 
+from lambdanb.client.progress import in_notebook
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -40,6 +42,19 @@ class Still:
         bundle = _bundle(text, figure)
         for each in self._shown:
             each.update(bundle, raw=True)
+
+
+def show_widget(text: str, widget: Any | None) -> bool:
+    """Display a widget (None: it was closed), or its text where no notebook shows widgets; whether one does."""
+    from IPython.display import display as ipython_display
+
+    display: Any = ipython_display
+    if not in_notebook():
+        print(text)
+        return False
+    if widget is not None:
+        display({**widget._repr_mimebundle_(), "text/plain": text}, raw=True)
+    return True
 
 
 def _bundle(text: str, figure: Figure | None) -> dict[str, str]:

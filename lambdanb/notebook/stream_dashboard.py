@@ -23,7 +23,7 @@ from lambdanb.model.rules import RULES
 from lambdanb.notebook import html, stream_panels
 from lambdanb.notebook.beside_cells import answer_beside_cells, widgets_in
 from lambdanb.notebook.chart import Chart
-from lambdanb.notebook.still import LIVES, STYLE, Still
+from lambdanb.notebook.still import LIVES, STYLE, Still, show_widget
 from lambdanb.notebook.stream_choices import choices
 from lambdanb.streams.stream import Stream
 
@@ -119,17 +119,8 @@ class StreamDashboard:
         return f"<Dashboard of {self.function.name}{', closed' if self.closed else ''}{said}>"
 
     def _ipython_display_(self) -> None:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display as ipython_display
-
-        display: Any = ipython_display
-        shell = get_ipython()  # type: ignore[no-untyped-call,unused-ignore]
-        if getattr(shell, "kernel", None) is None:
-            print(repr(self))
-            return
-        if not self.closed:
-            display({**self._box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
-        self._still.show(repr(self), None if self.result is None else self.result.plot())
+        if show_widget(repr(self), None if self.closed else self._box):
+            self._still.show(repr(self), None if self.result is None else self.result.plot())
 
     # The run
 
@@ -141,14 +132,9 @@ class StreamDashboard:
         seconds = self.controls["seconds"].value
         due_s = self._due_s(seconds)
         if self.controls["how"].value == SIMULATED:
-            configuration = self.function.description
             account = self.function._executor.ask("settings")
-            settings = configuration["configuration"]
-            model = self.function.profile().simulated(
-                keep_alive_s=settings["keep_alive_s"],
-                timeout_s=settings["timeout_s"],
-                reserved=configuration["reserved_concurrency"],
-            )
+            reserved = self.function.description["reserved_concurrency"]
+            model = self.function.profile().simulated(reserved=reserved)
             rules, concurrency = RULES[account["rules"]], account["concurrency"]
             return ForecastView(model, due_s, seconds, speed=self._speed, rules=rules, concurrency=concurrency)
         payloads = payloads_of(self._event, min(MOST_REQUESTS, _MOST_EVENTS))
