@@ -33,20 +33,7 @@ def concurrency(outcome: Outcome, ax: Axes | None = None) -> Axes:
     layers = [(warm, style.WARM, None, "warm"), (cold, style.COLD, style.HATCH, "cold")]
     if throttled.any():
         layers.append((throttled / widths * under_way_s, style.THROTTLED, None, asked))
-    base = np.zeros(len(widths))
-    for layer, color, hatch, label in layers:
-        ax.stairs(
-            base + layer,
-            edges / unit_s,
-            baseline=base,
-            fill=True,
-            facecolor=color,
-            edgecolor=style.HATCH_COLOR,
-            linewidth=0.0,
-            hatch=hatch,
-            label=label,
-        )
-        base = base + layer
+    style.stack(ax, edges / unit_s, layers)
     ax.set_ylabel("concurrent invocations")
     style.time_axis(ax, edges[0], edges[-1], unit_s)
     style.from_zero(ax)

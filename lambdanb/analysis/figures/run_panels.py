@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from lambdanb.analysis.figures import style
 from lambdanb.analysis.figures.concurrency import concurrency
-from lambdanb.analysis.figures.inputs import Floats, outcome_list, outcome_names, places, window_edges
+from lambdanb.analysis.figures.inputs import outcome_list, outcome_names, places, window_edges
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
 from lambdanb.model.outcome import Outcome
@@ -102,22 +102,9 @@ def _fates(ax: Axes, outcome: Outcome) -> None:
         ("throttled", counts["throttled"], style.THROTTLED, None),
         ("refused or lost", counts["arrivals"] - ran - counts["throttled"], style.PURPLE, None),
     )
-    base: Floats = np.zeros(len(ran))
     widths = np.diff(edges)
-    for label, layer, color, hatch in layers:
-        if layer.any():
-            ax.stairs(
-                base + layer / widths,
-                edges / style.time_unit(outcome.seconds),
-                baseline=base,
-                fill=True,
-                facecolor=color,
-                edgecolor=style.HATCH_COLOR,
-                linewidth=0.0,
-                hatch=hatch,
-                label=label,
-            )
-        base = base + layer / widths
+    rates = [(layer / widths, color, hatch, label) for label, layer, color, hatch in layers if layer.any()]
+    style.stack(ax, edges / style.time_unit(outcome.seconds), rates)
 
 
 def _costs(ax: Axes, outcomes: Sequence[Outcome], lines: Sequence[style.Line]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -117,6 +118,24 @@ def caption(ax: Axes, measured: Iterable[bool]) -> None:
     said = set(ax.get_title(loc="right").split(" over ")) & set(_KINDS.values())
     said.update(map(kind, measured))
     ax.set_title(" over ".join(sorted(said)), loc="right", fontsize="small", color=GREY, style="italic")
+
+
+def stack(ax: Axes, edges: Any, layers: Iterable[tuple[Any, str, str | None, str]]) -> None:
+    """Steps over each other, between the same edges: (height by step, colour, hatch, label) of each, lowest first."""
+    base = np.zeros(len(edges) - 1)
+    for layer, color, hatch, label in layers:
+        ax.stairs(
+            base + layer,
+            edges,
+            baseline=base,
+            fill=True,
+            facecolor=color,
+            edgecolor=HATCH_COLOR,
+            linewidth=0.0,
+            hatch=hatch,
+            label=label,
+        )
+        base = base + layer
 
 
 def legend_beside(
