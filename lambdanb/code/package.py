@@ -13,11 +13,10 @@ import lzma
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lambdanb.code.store import CodeStore
+from lambdanb.code.store import CodeStore, files_below
 
 _PIECE_BYTES = 256 * 1024
 _MOST_FILES = 50_000
@@ -102,13 +101,9 @@ def pack(folder: Path) -> bytes:
     """A code folder as a zip, the same bytes for the same files."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in _files(folder):
+        for name, file in files_below(folder):
             entry = zipfile.ZipInfo(name)
             entry.external_attr = (0o100755 if file.stat().st_mode & 0o111 else 0o100644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, file.read_bytes())
     return packed.getvalue()
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    return iter(sorted((str(file.relative_to(folder)), file) for file in folder.rglob("*") if file.is_file()))

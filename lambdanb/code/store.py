@@ -89,7 +89,7 @@ class CodeStore:
 
         Raises ValueError when it holds no file.
         """
-        files = sorted((str(file.relative_to(folder)), file) for file in folder.rglob("*") if file.is_file())
+        files = files_below(folder)
         if not files:
             raise ValueError("code must have at least one file")
         sha256 = _digest((name, file.stat().st_size, _pieces(file)) for name, file in files)
@@ -126,7 +126,7 @@ class CodeStore:
 
     def size_bytes(self, sha256: str) -> int:
         """The sum of the files' sizes (AWS's limit: 250 MB unzipped). Raises FileNotFoundError."""
-        return sum(file.stat().st_size for file in self.path(sha256).rglob("*") if file.is_file())
+        return sum(file.stat().st_size for _, file in files_below(self.path(sha256)))
 
     def prune(self, used: Collection[str], *, grace_s: float = _GRACE_S) -> int:
         """Remove the code that isn't in `used` (SHA-256s of the registry's versions and of living environments).
@@ -146,6 +146,11 @@ class CodeStore:
             shutil.rmtree(aside, ignore_errors=True)
             removed += 1
         return removed
+
+
+def files_below(folder: Path) -> list[tuple[str, Path]]:
+    """The files of a code folder, by their paths relative to it, in the order of these."""
+    return sorted((str(file.relative_to(folder)), file) for file in folder.rglob("*") if file.is_file())
 
 
 def _digest(files: Iterable[tuple[str, int, Iterable[bytes]]]) -> str:
