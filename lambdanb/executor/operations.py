@@ -24,6 +24,7 @@ from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
 from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException, ServiceException
 from lambdanb.model.names import function_arn, is_version, split_qualifier
+from lambdanb.model.numbers import is_whole
 from lambdanb.model.rules import RULES, Rules
 from lambdanb.model.validation import (
     PROVISIONED_CONCURRENCY,
@@ -374,7 +375,7 @@ class Operations:
 
 def _count(limit: object) -> int:
     """How many rows or lines are wanted."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+    if not is_whole(limit) or limit < 1:
         raise InvalidParameterValueException(f"limit is {limit!r}: give a whole number, 1 or more.")
     return limit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TypeGuard
 
 
 def is_number(value: object) -> bool:
@@ -10,6 +11,6 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """A whole number by its type: 3, but not 3.0."""
     return isinstance(value, Integral) and not isinstance(value, bool)
