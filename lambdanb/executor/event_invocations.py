@@ -152,7 +152,7 @@ class EventInvocations:
         settings = self._settings(event.function, event.qualifier, deployment.configuration)
         age_s = time.time() - event.enqueued_ms / 1000
         if age_s > min(event.maximum_age_s, settings.maximum_event_age_s):
-            self._give_up(event, deployment, "EventAgeExceeded", None)
+            self._finish(event, settings.on_failure, deployment, "EventAgeExceeded", None)
             return
         invocation = Invocation(
             deployment,
@@ -183,7 +183,7 @@ class EventInvocations:
             wait_s = self._times.retry_first_s if attempts == 1 else self._times.retry_second_s
             self._put_back(event, wait_s, attempts=attempts, throttles=0)
         else:
-            self._give_up(event, deployment, "RetriesExhausted", outcome)
+            self._finish(event, settings.on_failure, deployment, "RetriesExhausted", outcome)
         self.pump_soon()
 
     def _put_back(self, event: Event, wait_s: float, *, attempts: int, throttles: int) -> None:
@@ -193,10 +193,6 @@ class EventInvocations:
         except StoreUnusable:
             # It stays marked as under way, and is due again at the next start: late, but not lost.
             report_defect()
-
-    def _give_up(self, event: Event, deployment: Deployment, condition: str, outcome: Outcome | None) -> None:
-        settings = self._settings(event.function, event.qualifier, deployment.configuration)
-        self._finish(event, settings.on_failure, deployment, condition, outcome)
 
     def _finish(
         self, event: Event, destination: str | None, deployment: Deployment, condition: str, outcome: Outcome | None
