@@ -25,6 +25,7 @@ JOINED = (
     "cpu_ms",
     "cold",
     "cost",
+    "provisioned",
 )
 """Columns of `lambdanb.model.records.Record` that a load test's records have."""
 
@@ -81,10 +82,11 @@ def join_records(requests: DataFrame, table: LoadTable, executor: Executor, name
     while ours and (page := _ask(executor, "records", name=name, after_id=after_id, limit=_PAGE)["records"]):
         rows += [row for row in page if row["request_id"] in ours]
         after_id = page[-1]["id"]
-    numbers = [column for column in JOINED if column not in ("version", "environment_id", "cold")]
+    numbers = [column for column in JOINED if column not in ("version", "environment_id", "cold", "provisioned")]
     recorded = DataFrame(rows, columns=["request_id", *JOINED]).astype(dict.fromkeys(numbers, float))
     joined = requests.merge(recorded, on="request_id", how="left")
-    joined["cold"] = joined["cold"].eq(True)
+    for flag in ("cold", "provisioned"):
+        joined[flag] = joined[flag].eq(True)
     joined.insert(
         list(joined.columns).index("arrived_ms"),
         "arrived_s",

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.analysis.bill_of_records import bill_of
-from lambdanb.model.billing import Bill
+from lambdanb.model.billing import Bill, provisioned_concurrency
 from lambdanb.model.outcome import Outcome
 from lambdanb.model.rules import TODAY, Rules
 
@@ -43,13 +43,14 @@ class LoadResult:
                                 "refused" (by the service, as when the function was deleted); "lost" (no answer came)
                 error_type      why it isn't "ok"
                 request_id, arrived_s (at the executor) and the executor's record of it: version, environment_id,
-                queued_ms, init_ms, duration_ms, billed_ms, memory_mb, max_memory_mb, cpu_ms, cold, cost; NaN for what
-                didn't run
+                queued_ms, init_ms, duration_ms, billed_ms, memory_mb, max_memory_mb, cpu_ms, cold, cost, provisioned;
+                NaN for what didn't run
     outcome     the run in windows of time, comparable to a simulated one
     machine     CPU shares while it ran, a row per sample: "machine" (1: every core is busy), "executor" and "loader"
                 (1: a whole core)
     stopped     why it ended before its time; None if it didn't
-    rules, tmp_mb, architecture     under which it ran, and what is billed besides its memory
+    rules, memory_mb, tmp_mb, architecture      under which it ran, and what is billed
+    provisioned     how many environments were kept ready for it
     """
 
     function: str
@@ -60,8 +61,10 @@ class LoadResult:
     machine: DataFrame
     stopped: str | None = None
     rules: Rules = TODAY
+    memory_mb: int = 128
     tmp_mb: int = 512
     architecture: str = "x86_64"
+    provisioned: int = 0
 
     @property
     def late_p99_ms(self) -> float:
@@ -109,10 +112,18 @@ class LoadResult:
         )
 
     def cost(self, *, free_tier: bool = False) -> Bill:
-        """What AWS would ask for these invocations, exact, as if they were all of their month, on demand: `.cents()`
-        rounds as AWS does."""
+        """What AWS would ask for these invocations, exact, as if they were all of their month: `.cents()` rounds as AWS
+        does. Provisioned concurrency is billed for the time of the test, in its steps of 5 minutes."""
+        kept = provisioned_concurrency(
+            self.provisioned, self.seconds, self.memory_mb, rules=self.rules, architecture=self.architecture
+        )
         return bill_of(
-            self.records, self.rules, tmp_mb=self.tmp_mb, architecture=self.architecture, free_tier=free_tier
+            self.records,
+            self.rules,
+            tmp_mb=self.tmp_mb,
+            architecture=self.architecture,
+            kept=kept if self.provisioned else None,
+            free_tier=free_tier,
         )
 
     @property

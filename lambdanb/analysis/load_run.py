@@ -59,7 +59,9 @@ class LoadRun:
         self.function = function
         self.seconds = seconds
         self.executor = function._executor
-        self._configuration = function.description["configuration"]
+        described = function.description
+        self._configuration = described["configuration"]
+        self._provisioned = _kept_ready(described)
         self._rules = RULES[self.executor.ask("settings")["rules"]]
         self.after_id = newest_id(self.executor)
         self._interrupted = False
@@ -122,8 +124,10 @@ class LoadRun:
             _machine(table),
             stopped,
             rules=self._rules,
+            memory_mb=self._configuration["memory_mb"],
             tmp_mb=self._configuration["tmp_mb"],
             architecture=self._configuration["architecture"],
+            provisioned=self._provisioned,
         )
 
     def close(self) -> None:
@@ -152,6 +156,16 @@ class LoadRun:
         if code is not None and code < 0:
             return ended_s, "LoaderLost", f"the load's own process was killed (signal {-code}) at {ended_s:.1f} s"
         raise RuntimeError(f"The load's own process failed (exit code {code}): {self._loader.errors()}")
+
+
+def _kept_ready(described: dict[str, Any]) -> int:
+    """How many environments are provisioned for the version that a function's description is of."""
+    version_of = {alias["name"]: alias["version"] for alias in described["aliases"]}
+    return sum(
+        executions
+        for qualifier, executions in described["provisioned_concurrency"].items()
+        if version_of.get(qualifier, qualifier) == described["version"]
+    )
 
 
 def _last_seen_s(table: LoadTable) -> float:

@@ -26,7 +26,8 @@ class PayloadLimits:
 
 @dataclass(eq=False)
 class Deployment:
-    """`idle` is a stack: the environment used last is used next, as on AWS, so that the others can expire.
+    """`idle` is a stack: the environment used last is used next, as on AWS, so that the others can expire. Provisioned
+    ones, which are paid for anyhow, lie on top.
 
     `down` are those that lost their runtime (a crash, a timeout) and wait with their /tmp for a fresh one.
     """

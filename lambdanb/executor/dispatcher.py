@@ -241,7 +241,15 @@ class Dispatcher:
             status,
             error_type,
             invocation.trigger,
-            invocation_cost(billed, configuration.memory_mb, rules, configuration.tmp_mb, configuration.architecture),
+            invocation_cost(
+                billed,
+                configuration.memory_mb,
+                rules,
+                configuration.tmp_mb,
+                configuration.architecture,
+                environment.provisioned,
+            ),
+            environment.provisioned,
         )
         self.records.add(record)
         report = Report(

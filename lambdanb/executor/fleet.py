@@ -116,7 +116,11 @@ class Fleet:
             self.retire(environment)
             return
         environment.last_used_s = time.monotonic()
-        (deployment.idle if environment.state == "idle" else deployment.down).append(environment)
+        kept = deployment.idle if environment.state == "idle" else deployment.down
+        above = len(kept)
+        while above and kept[above - 1].provisioned and not environment.provisioned:
+            above -= 1
+        kept.insert(above, environment)
         kept_s = deployment.fixed_keep_alive_s
         if kept_s is None:
             kept_s = keep_alive.draw(deployment.configuration.keep_alive_s, self._random)

@@ -58,7 +58,7 @@ def read_records(
     names = ("id", *COLUMNS)
     rows = [dict(zip(names, row, strict=True)) for row in cursor]
     for row in rows:
-        row["cold"] = bool(row["cold"])
+        row["cold"], row["provisioned"] = bool(row["cold"]), bool(row["provisioned"])
     if after_id is None:
         rows.reverse()
     return rows

@@ -21,7 +21,7 @@ from lambdanb.model.histogram import add_blob, bucket, to_blob
 from lambdanb.model.records import COLUMNS, Record
 
 MINUTE_MS = 60_000
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
@@ -41,7 +41,8 @@ CREATE TABLE records (
     status TEXT NOT NULL,
     error_type TEXT,
     trigger TEXT NOT NULL,
-    cost REAL NOT NULL
+    cost REAL NOT NULL,
+    provisioned INTEGER NOT NULL
 );
 CREATE INDEX records_arrived ON records (arrived_ms);
 CREATE INDEX records_function_arrived ON records (function, arrived_ms);
@@ -71,7 +72,9 @@ CREATE INDEX minutes_minute ON minutes (minute_ms)
 _NONE_MS = -1.0
 _BOUND = {"init_ms": f"nullif(?, {_NONE_MS})", "error_type": "nullif(?, '')"}
 _INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join(_BOUND.get(name, '?') for name in COLUMNS)})"
-_COLD, _INIT_MS, _ERROR_TYPE = (COLUMNS.index(name) for name in ("cold", "init_ms", "error_type"))
+_COLD, _INIT_MS, _ERROR_TYPE, _PROVISIONED = (
+    COLUMNS.index(name) for name in ("cold", "init_ms", "error_type", "provisioned")
+)
 
 
 @dataclass(slots=True)
@@ -257,6 +260,7 @@ class RecordStore:
             by_minute.setdefault(key, []).append(record)
             values = list(record.values())
             values[_COLD] = 1 if record.cold else 0
+            values[_PROVISIONED] = 1 if record.provisioned else 0
             values[_INIT_MS] = _NONE_MS if record.init_ms is None else record.init_ms
             values[_ERROR_TYPE] = record.error_type or ""
             bound.append(values)

@@ -38,27 +38,34 @@ def billed_ms(duration_ms: float, rules: Rules, init_ms: float | None = None) ->
     return max(step, int(-(-round(duration_ms, 2) // step)) * step)
 
 
-_per_ms: dict[tuple[str, int, int, str], tuple[float, float]] = {}
+_per_ms: dict[tuple[str, int, int, str, bool], tuple[float, float]] = {}
 
 
 def invocation_cost(
-    billed_ms: int, memory_mb: int, rules: Rules = TODAY, tmp_mb: int = 512, architecture: str = "x86_64"
+    billed_ms: int,
+    memory_mb: int,
+    rules: Rules = TODAY,
+    tmp_mb: int = 512,
+    architecture: str = "x86_64",
+    provisioned: bool = False,
 ) -> float:
-    """Dollars of one invocation at list price, on demand: the request, its duration, and /tmp over 512 MB.
+    """Dollars of one invocation at list price: the request, its duration, and /tmp over 512 MB.
 
-    For records (see above). `billed_ms` is what the function of that name gives.
+    For records (see above). `billed_ms` is what the function of that name gives; `provisioned`: in a provisioned
+    environment, whose being kept ready is billed besides.
     """
-    key = (rules.name, memory_mb, tmp_mb, architecture)
+    key = (rules.name, memory_mb, tmp_mb, architecture, provisioned)
     rates = _per_ms.get(key)
     if rates is None:
-        rates = _per_ms[key] = _rates(memory_mb, rules, tmp_mb, architecture)
+        rates = _per_ms[key] = _rates(memory_mb, rules, tmp_mb, architecture, provisioned)
     return rates[0] + billed_ms * rates[1]
 
 
-def _rates(memory_mb: int, rules: Rules, tmp_mb: int, architecture: str) -> tuple[float, float]:
+def _rates(memory_mb: int, rules: Rules, tmp_mb: int, architecture: str, provisioned: bool) -> tuple[float, float]:
     """Dollars per request and per billed millisecond."""
     book = price_book(rules)
-    gb_s = book.prices(architecture).on_demand[0][1] * memory_mb
+    prices = book.prices(architecture)
+    gb_s = (prices.provisioned_duration if provisioned else prices.on_demand[0][1]) * memory_mb
     storage = book.storage_gb_s * max(0, tmp_mb - book.free_tmp_mb)
     return float(book.request), float((gb_s + storage) / (1024 * 1000))
 

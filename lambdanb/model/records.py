@@ -24,6 +24,7 @@ class Record:
     error_type            such as "KeyError" or "Runtime.ExitError"; None when status is "ok"
     trigger               what invoked it: "invoke", "event", "s3", ...
     cost                  dollars at the list price, without free tier
+    provisioned           whether a provisioned environment ran it, which has a price of its own
     """
 
     request_id: str
@@ -43,6 +44,7 @@ class Record:
     error_type: str | None = None
     trigger: str = "invoke"
     cost: float = 0.0
+    provisioned: bool = False
 
     def values(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`."""
