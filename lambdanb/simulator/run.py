@@ -1,4 +1,4 @@
-"""One replication: draws the random numbers, feeds the kernel, and gives it room where it asks for it."""
+"""One replication: feeds the kernel, and gives it room and cold starts where it asks for them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from lambdanb.model.rules import Rules
 from lambdanb.simulator import counting, kernel, ring, state
 from lambdanb.simulator.bill import rates
+from lambdanb.simulator.draws import Drawn, Draws
 from lambdanb.simulator.event_queue import Queues
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.keeping import Keeping
-from lambdanb.simulator.laws import Fixed, Floats, Law
+from lambdanb.simulator.laws import Floats
 from lambdanb.simulator.state import (
     FREE,
     QUIET_UNTIL_S,
@@ -68,20 +69,16 @@ class Replication:
         self._ring: Ring | None = None
         self._now_s = 0.0
         # One generator for each use: how many cold starts there are changes no duration.
-        self._durations, self._failures, self._keep_alives, self._starts, self._firsts = (
-            np.random.Generator(np.random.SFC64(each)) for each in np.random.SeedSequence(seed).spawn(5)
-        )
-        self._warm = [each.warm_law for each in models]
+        seeds = np.random.SeedSequence(seed).spawn(5)
+        self._draws = Draws(models, seeds[:3])
+        self._starts, self._firsts = (np.random.Generator(np.random.SFC64(each)) for each in seeds[3:])
         self._start = [each.start_law for each in models]
         self._first = [each.first_law for each in models]
-        self._keep_alive = [each.keep_alive_law for each in models]
-        self._error_share = np.array([each.error_share for each in models])
         alone = len(models) == 1 and models[0].reserved is None and not models[0].provisioned
         self._several = None if alone else True
         self._outside = True if self.functions.outside_s.any() else None
         self.queues = Queues(models) if any(each.event for each in models) else None
         self._by_event = None if self.queues is None else self.queues.invoked
-        self._draws_keep_alive = not all(isinstance(each, Fixed) for each in self._keep_alive)
         self._keeping = Keeping(models, self) if any(each.keep_alive is not None for each in models) else None
         compiled = compiled and self._keeping is None
         choose: Callable[[Any], Any] = (lambda function: function) if compiled else uncompiled
@@ -89,38 +86,26 @@ class Replication:
         self._count_chunk = choose(counting.count_chunk)
         self._count_ended = choose(counting.count_ended)
         self._rebuild_ring = choose(ring.rebuild_ring)
-        self._buffers(0)
+        self._whole_s, self._outcome = np.empty(0), np.empty(0, np.uint8)
 
     def run(self, arrivals: Iterator[tuple[Floats, Places]]) -> None:
         """Simulate all arrivals, then what is over by the end of the run."""
         if self.queues is not None:
-            self.queues.run(arrivals, self.settings.seconds, self._chunk)
+            self.queues.run(arrivals, self.settings.seconds, lambda *chunk: self._simulate(self._draws.of(*chunk)))
         else:
-            for arrival_s, function in arrivals:
-                if len(arrival_s):
-                    self._chunk(arrival_s, function)
+            for drawn in self._draws.ahead(arrivals):
+                self._simulate(drawn)
         if self._ring is not None:
             if self._keeping is not None:
                 self._keeping.finish(self._ring)
             self._count_ended(self.environments, self._ring, self.functions, self.windows, self.account, self.settings)
 
-    def _buffers(self, count: int) -> None:
-        self._run_s, self._whole_s, self._outcome = np.empty(count), np.empty(count), np.empty(count, np.uint8)
-        self._keep_s = np.empty(count if self._draws_keep_alive else 0)
-
-    def _chunk(self, arrival_s: Floats, function: Places) -> tuple[int, Outcomes]:
-        """Simulate and count arrivals: all, unless an event was throttled. How many, and what became of them."""
+    def _simulate(self, drawn: Drawn) -> tuple[int, Outcomes]:
+        """Simulate and count invocations: all, unless an event was throttled. How many, and what became of them."""
+        arrival_s, function, run_s, keep_s, failed = drawn
         count = len(arrival_s)
-        if len(self._run_s) < count:
-            self._buffers(count)
-        run_s = self._run_s[:count]
-        _draw_each(self._warm, function, self._durations, run_s)
-        keep_s = failed = None
-        if self._draws_keep_alive:
-            keep_s = self._keep_s[:count]
-            _draw_each(self._keep_alive, function, self._keep_alives, keep_s)
-        if self._error_share.any():
-            failed = self._failures.random(count) < self._error_share[function]
+        if len(self._outcome) < count:
+            self._whole_s, self._outcome = np.empty(count), np.empty(count, np.uint8)
         self._set_ring(_rate(arrival_s))
         outcomes = Outcomes(self._outcome[:count], self._whole_s[:count])
         done = 0
@@ -199,16 +184,3 @@ def _rate(arrival_s: Floats) -> float | None:
     """Arrivals per second in a chunk; None where it spans no time."""
     span_s = arrival_s[-1] - arrival_s[0]
     return len(arrival_s) / span_s if span_s > 0 else None
-
-
-def _draw_each(laws: Sequence[Law], function: Places, random: np.random.Generator, out: Floats) -> None:
-    """Fill `out` with a draw of each one's function's law."""
-    if len(laws) == 1:
-        laws[0].draw(random, out)
-        return
-    order = np.argsort(function, kind="stable")
-    present, starts = np.unique(function[order], return_index=True)
-    drawn = np.empty(len(function))
-    for f, start, end in zip(present, starts, [*starts[1:], len(function)], strict=True):
-        laws[f].draw(random, drawn[start:end])
-    out[order] = drawn
