@@ -21,7 +21,7 @@ from lambdanb.model.errors import ServiceException
 from lambdanb.sandbox.watchdog_start import Watchdog
 
 _BACKLOG = 512
-_NEEDS = ("aiohttp", "botocore")
+_NEEDS = ("aiohttp", "botocore", "uvloop")
 _QUICK_S = 2.0
 _MOST_QUICK_ENDS = 5
 """A gateway that ends so soon after its start, so often in a row, can't be kept up; its log tells why."""

@@ -13,6 +13,8 @@ import socket
 import sys
 from pathlib import Path
 
+import uvloop
+
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.connection import Door
@@ -42,4 +44,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(main())
+    uvloop.run(main())

@@ -68,6 +68,8 @@ class Bodies:
                     self.hold(len(piece))
                     held += len(piece)
                     pieces.append(piece)
+                    if content.is_eof():
+                        break
         except TimeoutError:
             self.release(held)
             raise Refusal("RequestTimeoutException", "The body of the request came too slowly.", 408) from None

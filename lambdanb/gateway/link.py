@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lambdanb.client.connection import ANSWER_BYTES, checked
 from lambdanb.client.start import connect
@@ -52,8 +52,7 @@ class Link(asyncio.Protocol):
         return json.loads(payload)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         for header, payload in self._reader.feed(data):
