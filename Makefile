@@ -20,8 +20,9 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),yes)
 
 .PHONY: lab test check format bench lock clean
 
+# Notebooks and JupyterLab's terminals find `lambdanb` and `aws`.
 lab: $(STAMP) $(CHART)
-	$(PYTHON) -m jupyterlab $(if $(AS_ROOT),--allow-root) --LabApp.default_url=/lab/tree/$(FIRST) $(LAB_ARGS)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PYTHON) -m jupyterlab $(if $(AS_ROOT),--allow-root) --LabApp.default_url=/lab/tree/$(FIRST) $(LAB_ARGS)
 
 test: $(STAMP) $(CHART)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)

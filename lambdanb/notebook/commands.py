@@ -5,6 +5,7 @@ A subcommand returns something to be shown as the cell's result, or prints and r
 
 from __future__ import annotations
 
+import os
 import shlex
 import textwrap
 from collections.abc import Callable
@@ -142,6 +143,10 @@ def _limits(options: Options) -> Table:
 def _endpoint(options: Options) -> None:
     executor = Executor.of()
     told = variables(executor.home, executor.ask("endpoint")["url"])
+    if options.get("here"):
+        os.environ.update(told)
+        print(f"boto3 and !aws in this notebook use {told['AWS_ENDPOINT_URL']} from now on.")
+        return
     print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
 
 
@@ -206,6 +211,10 @@ def _commands() -> dict[str, Command]:
     alias.add_argument("alias", metavar="ALIAS")
     alias.add_argument("version", metavar="VERSION")
     alias.add_argument("--weight", dest="weights", action="append", type=weight, metavar="V=W", help="such as 2=0.1")
+    endpoint = _parser(
+        "endpoint", "Serve AWS's own API, and show what boto3 and the AWS CLI need for it.", function=False
+    )
+    endpoint.add_argument("--here", action="store_true", help="set it in this notebook's environment instead")
     rules = _parser("rules", "Show the rules in force, or change them.", function=False)
     rules.add_argument("rules", nargs="?", metavar="NAME", help=" or ".join(RULES))
     rules.add_argument("--concurrency", type=int, metavar="N", help="the account's concurrency")
@@ -217,12 +226,7 @@ def _commands() -> dict[str, Command]:
         "limits": Command(
             _parser("limits", "Show every limit, and what holds it on this machine.", function=False), _limits
         ),
-        "endpoint": Command(
-            _parser(
-                "endpoint", "Serve AWS's own API, and show what boto3 and the AWS CLI need for it.", function=False
-            ),
-            _endpoint,
-        ),
+        "endpoint": Command(endpoint, _endpoint),
         "rm": Command(_parser("rm", "Delete a function, or one version or alias of it."), _rm),
         "configure": Command(configure, _configure),
         "publish": Command(publish, _publish),

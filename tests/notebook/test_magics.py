@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import Any
 
+import boto3
 import pytest
 from IPython.core.error import UsageError
 
@@ -260,3 +263,17 @@ def test_unloading_leaves_the_shell_as_it_was(run: Any, shell: Any) -> None:
     lambdanb.load_ipython_extension(shell)
     lambdanb.load_ipython_extension(shell)
     assert sum(m.matcher_identifier == "lambdanb" for m in shell.Completer.custom_matchers) == 1
+
+
+def test_the_endpoint_here(run: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 in the notebook needs nothing more."""
+    run(f"%%lambda echo\n{ECHO}")
+    run("%lambda endpoint")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("export ")]
+    told = {name: shlex.split(value)[0] for name, _, value in (line[len("export ") :].partition("=") for line in lines)}
+    for name in told:
+        monkeypatch.setenv(name, "another's")
+    run("%lambda endpoint --here")
+    assert told["AWS_ENDPOINT_URL"] in capsys.readouterr().out
+    assert {name: os.environ[name] for name in told} == told
+    assert [each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]] == ["echo"]
