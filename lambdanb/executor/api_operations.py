@@ -73,6 +73,14 @@ class ApiOperations(Operations):
 
     # Functions and versions
 
+    def op_check_function(self, name: str, settings: dict[str, Any], new: bool = False) -> dict[str, Any]:
+        """Whether such a function could be made, or changed so: before its code is unpacked for nothing."""
+        if new:
+            self.registry.check_free(name)
+        base = Configuration(function_name=name) if new else self.registry.get(name).configuration
+        self._configuration(base, settings)
+        return {}
+
     def op_create_function(self, name: str, code: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
         """A new function of code that is in the store: {"sha256", "bytes", "imports"}."""
         configuration, _ = self._configuration(Configuration(function_name=name), settings)

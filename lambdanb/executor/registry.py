@@ -115,8 +115,8 @@ class Registry:
         """
         name = configuration.function_name
         current = self._find(name, LATEST)
-        if current is not None and new:
-            raise ResourceConflictException(f"Function already exist: {name}", "Choose another name, or delete it.")
+        if new:
+            self.check_free(name)
         if revision_id is not None:
             if current is None:
                 raise _not_found(name, None)
@@ -136,6 +136,11 @@ class Registry:
             return current
         self._store(wanted)
         return self.get(name)
+
+    def check_free(self, name: str) -> None:
+        """Raises ResourceConflictException where there is a function of this name."""
+        if self._find(name, LATEST) is not None:
+            raise ResourceConflictException(f"Function already exist: {name}", "Choose another name, or delete it.")
 
     def get(self, name: str, qualifier: str | None = None) -> FunctionVersion:
         """The version that a qualifier names; an alias gives its main version. Raises ResourceNotFoundException."""
@@ -266,7 +271,6 @@ class Registry:
         `new` refuses a name that is taken (AWS's CreateAlias). Raises ResourceNotFoundException,
         ResourceConflictException, ValidationException, InvalidParameterValueException, PreconditionFailedException.
         """
-        self.get(name)
         weights = dict(weights or {})
         self._check_alias(name, alias, version, weights)
         current = self._find_alias(name, alias)

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.credentials import Credentials
 from lambdanb.gateway.link import Link
-from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException
-from lambdanb.model.names import ACCOUNT, REGION, function_arn
+from lambdanb.model.errors import AccessDeniedException, InvalidParameterValueException, ResourceNotFoundException
+from lambdanb.model.names import ACCOUNT, ALIAS_PATTERN, REGION, function_arn, matches
 from lambdanb.model.rules import RULES, Rules
 
 Members = dict[str, Any]
@@ -54,15 +54,19 @@ class Api:
 def function_of(members: Mapping[str, Any], *, qualified: bool = True) -> tuple[str, str | None]:
     """The function's name and the qualifier that a request names, the one in its ARN or the one beside it.
 
-    Raises ResourceNotFoundException for another account's or region's, InvalidParameterValueException where the two
-    qualifiers differ or, without `qualified`, where there is any.
+    Raises ResourceNotFoundException for another region's, AccessDeniedException for another account's,
+    InvalidParameterValueException where the two qualifiers differ or, without `qualified`, where there is any.
     """
     asked = members["FunctionName"]
     found = _FUNCTION.fullmatch(asked)
     if found is None:
         raise InvalidParameterValueException(f"Invalid function name: {asked}")
-    if found["region"] not in (None, REGION) or found["account"] not in (None, ACCOUNT):
-        raise ResourceNotFoundException(f"Function not found: {asked}")
+    if found["region"] not in (None, REGION):
+        raise ResourceNotFoundException(
+            f"Functions from '{found['region']}' are not reachable in this region ('{REGION}')"
+        )
+    if found["account"] not in (None, ACCOUNT):
+        raise AccessDeniedException(f"{asked} is of another account: here is {ACCOUNT} alone.")
     own, beside = found["qualifier"], members.get("Qualifier")
     if own is not None and beside is not None and own != beside:
         raise InvalidParameterValueException(
@@ -71,9 +75,20 @@ def function_of(members: Mapping[str, Any], *, qualified: bool = True) -> tuple[
     qualifier = beside if own is None else own
     if qualifier is not None and not qualified:
         raise InvalidParameterValueException(
-            f"The function name {asked} has a qualifier, and this operation is one on the function as a whole."
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+            "Please specify either a function name or an unqualified function ARN."
         )
     return found["name"], qualifier
+
+
+async def check_qualified(api: Api, name: str, qualifier: str | None) -> None:
+    """Before something is put on a function, version or alias. Raises ResourceNotFoundException."""
+    try:
+        await api.link.ask("version", name=name, qualifier=qualifier)
+    except ResourceNotFoundException:
+        if qualifier is not None and matches(ALIAS_PATTERN, qualifier):
+            raise ResourceNotFoundException(f"Cannot find alias arn: {function_arn(name, qualifier)}") from None
+        raise
 
 
 def arn_of(name: str, qualifier: str | None = None) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambdanb.gateway.api import Api, Members, arn_of, function_of, page
+from lambdanb.gateway.api import Api, Members, arn_of, check_qualified, function_of, page
 from lambdanb.model.errors import InvalidParameterValueException
+from lambdanb.model.names import LATEST
 
 _STORAGE_BYTES = 75 * 1024**3
 """AWS's default quota of code storage; here the disk is the limit, and this is only told."""
@@ -19,6 +20,7 @@ async def put_function_concurrency(api: Api, members: Members) -> Members:
     """Reserve; 0 stops the function."""
     name, _ = function_of(members, qualified=False)
     executions = members["ReservedConcurrentExecutions"]
+    await check_qualified(api, name, LATEST)
     await api.link.ask("reserve", name=name, executions=executions)
     return {"ReservedConcurrentExecutions": executions}
 
@@ -47,16 +49,24 @@ def _provisioned(told: Mapping[str, Any]) -> Members:
     }
 
 
-def _qualified(members: Members) -> tuple[str, str]:
+async def _qualified(api: Api, members: Members) -> tuple[str, str]:
     name, qualifier = function_of(members)
-    if qualifier is None:
-        raise InvalidParameterValueException("Provisioned concurrency is of a version or an alias: give a qualifier.")
+    assert qualifier is not None  # the model requires it
+    if qualifier != LATEST:
+        await check_qualified(api, name, qualifier)
+    return name, qualifier
+
+
+async def _published(api: Api, members: Members) -> tuple[str, str]:
+    name, qualifier = await _qualified(api, members)
+    if qualifier == LATEST:
+        raise InvalidParameterValueException("The function resource provided must be an alias or a published version.")
     return name, qualifier
 
 
 async def put_provisioned_concurrency_config(api: Api, members: Members) -> Members:
     """202; the environments are being initialised."""
-    name, qualifier = _qualified(members)
+    name, qualifier = await _qualified(api, members)
     executions = members["ProvisionedConcurrentExecutions"]
     await api.link.ask("provision", name=name, qualifier=qualifier, executions=executions)
     told = await api.link.ask("provisioned", name=name, qualifier=qualifier)
@@ -65,14 +75,14 @@ async def put_provisioned_concurrency_config(api: Api, members: Members) -> Memb
 
 async def get_provisioned_concurrency_config(api: Api, members: Members) -> Members:
     """READY when every environment has run its init."""
-    name, qualifier = _qualified(members)
+    name, qualifier = await _published(api, members)
     told = await api.link.ask("provisioned", name=name, qualifier=qualifier)
     return _provisioned(told["provisioned"][0])
 
 
 async def delete_provisioned_concurrency_config(api: Api, members: Members) -> None:
-    """204."""
-    name, qualifier = _qualified(members)
+    """204, also where there is none."""
+    name, qualifier = await _published(api, members)
     await api.link.ask("provision", name=name, qualifier=qualifier, executions=None)
 
 

@@ -28,6 +28,8 @@ _NOT_HERE = {
     "AcceleratorConfig": "there are no accelerators",
 }
 CREATING = {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+_NOT_LISTED = ("State", "StateReason", "LastUpdateStatus", "LastUpdateStatusReason", "RuntimeVersionConfig")
+_VPC = {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False, "VpcId": ""}
 
 
 def settings_of(operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,12 +119,17 @@ def function_configuration(version: Mapping[str, Any], qualifier: str | None = N
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(version)},
         "KMSKeyArn": recorded.get("KMSKeyArn"),
         "DeadLetterConfig": recorded.get("DeadLetterConfig") or None,
-        "VpcConfig": {**vpc, "VpcId": ""} if vpc else None,
+        "VpcConfig": _VPC | vpc if vpc is not None else None,
         "Layers": recorded.get("Layers") or None,
     }
     if own["environment"]:
         told["Environment"] = {"Variables": own["environment"]}
     return told
+
+
+def listed(told: dict[str, Any]) -> dict[str, Any]:
+    """What lists tell of a configuration."""
+    return {name: value for name, value in told.items() if name not in _NOT_LISTED}
 
 
 def being_created(told: dict[str, Any]) -> dict[str, Any]:

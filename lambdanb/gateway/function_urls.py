@@ -11,7 +11,6 @@ from typing import Any
 
 from lambdanb.gateway.api import Api, Members, arn_of, function_of, page, timestamp
 from lambdanb.model.errors import InvalidParameterValueException, ResourceConflictException, ResourceNotFoundException
-from lambdanb.model.names import is_version
 
 URL = "url"
 PREFIX = "/lambda-url/"
@@ -19,10 +18,18 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def _place(members: Members) -> tuple[str, str]:
+    """The function and the alias, "" for none; the model's patterns let no version be one."""
     name, qualifier = function_of(members)
-    if qualifier is not None and is_version(qualifier):
-        raise InvalidParameterValueException("A function URL is of a function or an alias, not of a version.")
     return name, qualifier or ""
+
+
+async def _existing(api: Api, members: Members) -> tuple[str, str]:
+    name, key = _place(members)
+    try:
+        await api.link.ask("version", name=name, qualifier=key or None)
+    except ResourceNotFoundException:
+        raise ResourceNotFoundException("Function does not exist") from None
+    return name, key
 
 
 def _told(api: Api, name: str, key: str, url: Mapping[str, Any]) -> Members:
@@ -50,7 +57,7 @@ def _check_cors(cors: Members) -> Members:
 
 async def create_function_url_config(api: Api, members: Members) -> Members:
     """201. The URL stays the same while it exists."""
-    name, key = _place(members)
+    name, key = await _existing(api, members)
     cors = _check_cors(members.get("Cors", {}))
     async with api.changing:
         if await api.attached(URL, name, key) is not None:
@@ -73,7 +80,10 @@ async def create_function_url_config(api: Api, members: Members) -> Members:
 
 
 async def _url(api: Api, name: str, key: str) -> Members:
-    url: Members | None = await api.attached(URL, name, key)
+    try:
+        url: Members | None = await api.attached(URL, name, key)
+    except ResourceNotFoundException:
+        url = None
     if url is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
     return url
@@ -87,7 +97,7 @@ async def get_function_url_config(api: Api, members: Members) -> Members:
 
 async def update_function_url_config(api: Api, members: Members) -> Members:
     """What isn't given stays."""
-    name, key = _place(members)
+    name, key = await _existing(api, members)
     async with api.changing:
         url = await _url(api, name, key)
         for theirs, ours in (("AuthType", "auth_type"), ("InvokeMode", "invoke_mode")):
@@ -109,7 +119,7 @@ async def delete_function_url_config(api: Api, members: Members) -> None:
 
 async def list_function_url_configs(api: Api, members: Members) -> Members:
     """Of the function and its aliases."""
-    name, _ = function_of(members, qualified=False)
+    name, _ = await _existing(api, members)
     found = (await api.link.ask("attachments", kind=URL, function=name))["attachments"]
     told = [_told(api, name, entry["key"], entry["value"]) for entry in found]
     chosen, marker = page(told, members, lambda each: str(each["FunctionArn"]))

@@ -15,6 +15,7 @@ from lambdanb.gateway.configurations import (
     being_updated,
     code_sha256,
     function_configuration,
+    listed,
     recorded_of,
     settings_of,
 )
@@ -23,13 +24,18 @@ from lambdanb.gateway.packages import code_for, unpacked
 from lambdanb.gateway.recorded import CODE_SIGNING, check_code_signing_config
 from lambdanb.gateway.tags import TAGS, check_tags
 from lambdanb.model.errors import InvalidParameterValueException, PreconditionFailedException
-from lambdanb.model.names import LATEST, is_version
+from lambdanb.model.names import LATEST, NAME_LENGTH, is_version
 
 
 async def create_function(api: Api, members: Members) -> Members:
     """201, Pending."""
     operation = "CreateFunction"
     name, _ = function_of(members, qualified=False)
+    if len(name) > NAME_LENGTH:  # longer than the model says, for the sake of ARNs
+        raise InvalidParameterValueException(
+            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must "
+            f"have length less than or equal to {NAME_LENGTH}"
+        )
     settings = settings_of(operation, members)
     for needed in ("Runtime", "Handler"):
         if needed not in members:
@@ -41,6 +47,7 @@ async def create_function(api: Api, members: Members) -> Members:
         await check_code_signing_config(api, members["CodeSigningConfigArn"])
     layers = await layer_references(api, members.get("Layers", []))
     recorded = recorded_of(operation, members)
+    await api.link.ask("check_function", name=name, settings=settings, new=True)
     package, facts = await unpacked(api, operation, members["Code"])
     code = await code_for(api, package.sha256, members["Handler"], contents_of(layers))
     settings["recorded"] = {**recorded, **facts, **_layered(package.sha256, layers)}
@@ -52,7 +59,7 @@ async def create_function(api: Api, members: Members) -> Members:
         await api.link.ask("attach", kind=CODE_SIGNING, function=name, key="", value=arn)
     if members.get("Publish"):
         version = await api.link.ask("publish_version", name=name)
-        return being_created(function_configuration(version, version["version"]))
+    # The version is that of the one published, and the ARN yet the function's, as on AWS.
     return being_created(function_configuration(version))
 
 
@@ -79,15 +86,15 @@ async def get_function_configuration(api: Api, members: Members) -> Members:
 
 
 async def list_functions(api: Api, members: Members) -> Members:
-    """By name, 50 a page; with FunctionVersion=ALL every version, `$LATEST` first."""
+    """By name, 50 a page; with FunctionVersion=ALL every version, `$LATEST` first. States aren't told, as on AWS."""
     found = (await api.link.ask("versions"))["versions"]
     if members.get("FunctionVersion") == "ALL":
         names = [version["configuration"]["function_name"] for version in found]
         found = [each for name in names for each in (await api.link.ask("versions", name=name))["versions"]]
-        told = [function_configuration(version, version["version"]) for version in found]
+        told = [listed(function_configuration(version, version["version"])) for version in found]
         chosen, marker = page(told, members, _place)
     else:
-        chosen, marker = page([function_configuration(version) for version in found], members, _place)
+        chosen, marker = page([listed(function_configuration(version)) for version in found], members, _place)
     return {"Functions": chosen, "NextMarker": marker}
 
 
@@ -97,12 +104,13 @@ def _place(told: Mapping[str, Any]) -> str:
 
 
 async def update_function_code(api: Api, members: Members) -> Members:
-    """200, InProgress. `DryRun` tells what would be, `Publish` makes a version of it."""
+    """200, InProgress. `DryRun` tells what would be; `Publish` makes a version of it, which is Pending."""
     operation = "UpdateFunctionCode"
     name, _ = function_of(members, qualified=False)
     current = await api.link.ask("version", name=name)
     _check_revision(current, members)
     settings = settings_of(operation, {key: members[key] for key in ("Architectures",) if key in members})
+    await api.link.ask("check_function", name=name, settings=settings)
     package, facts = await unpacked(api, operation, members)
     own = current["configuration"]
     layers = own["recorded"].get("Layers", [])
@@ -115,7 +123,7 @@ async def update_function_code(api: Api, members: Members) -> Members:
     version = await api.link.ask("update_function", name=name, settings=settings, code=code, revision_id=revision)
     if members.get("Publish"):
         version = await api.link.ask("publish_version", name=name)
-        return being_updated(function_configuration(version, version["version"]))
+        return being_created(function_configuration(version, version["version"]))
     return being_updated(function_configuration(version))
 
 
@@ -128,6 +136,7 @@ async def update_function_configuration(api: Api, members: Members) -> Members:
     _check_revision(current, members)
     own = current["configuration"]
     recorded = {**own["recorded"], **recorded_of(operation, members)}
+    await api.link.ask("check_function", name=name, settings=settings)
     code = None
     if "Layers" in members:
         layers = await layer_references(api, members["Layers"])
@@ -149,6 +158,8 @@ async def delete_function(api: Api, members: Members) -> Members:
     name, qualifier = function_of(members)
     if qualifier is not None and not is_version(qualifier):
         raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
+    if qualifier != LATEST:
+        await api.link.ask("version", name=name)  # a function that isn't there is told without the version
     await api.link.ask("delete", name=name, qualifier=qualifier)
     return {"StatusCode": 204}
 
@@ -195,7 +206,8 @@ async def list_versions_by_function(api: Api, members: Members) -> Members:
     """`$LATEST`, then by number."""
     name, _ = function_of(members)
     found = (await api.link.ask("versions", name=name))["versions"]
-    chosen, marker = page([function_configuration(each, each["version"]) for each in found], members, _place)
+    told = [listed(function_configuration(each, each["version"])) for each in found]
+    chosen, marker = page(told, members, _place)
     return {"Versions": chosen, "NextMarker": marker}
 
 

@@ -42,11 +42,19 @@ async def _layers(api: Api) -> list[Members]:
 
 async def _layer(api: Api, name: str, number: int) -> Members:
     if number < 1:
-        raise InvalidParameterValueException("Layer Version Cannot be less than 1.")
+        raise InvalidParameterValueException("Layer Version Cannot be less than 1")
     layer: Members | None = await api.attached(LAYER, "", _key(name, number))
     if layer is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
     return layer
+
+
+async def _layer_with_policy(api: Api, name: str, number: int) -> Members:
+    """As `_layer`, which the operations on policies miss in other words."""
+    try:
+        return await _layer(api, name, number)
+    except ResourceNotFoundException:
+        raise ResourceNotFoundException(f"Layer version {_PREFIX}{name}:{number} does not exist.") from None
 
 
 def _told(layer: Mapping[str, Any]) -> Members:
@@ -57,8 +65,8 @@ def _told(layer: Mapping[str, Any]) -> Members:
         "Version": layer["number"],
         "Description": layer["description"],
         "CreatedDate": layer["created"],
-        "CompatibleRuntimes": layer["runtimes"] or None,
-        "CompatibleArchitectures": layer["architectures"] or None,
+        "CompatibleRuntimes": layer["runtimes"],
+        "CompatibleArchitectures": layer["architectures"],
         "LicenseInfo": layer["license"],
     }
 
@@ -79,8 +87,8 @@ async def publish_layer_version(api: Api, members: Members) -> Members:
             "number": number,
             "description": members.get("Description", ""),
             "created": timestamp(),
-            "runtimes": members.get("CompatibleRuntimes", []),
-            "architectures": members.get("CompatibleArchitectures", []),
+            "runtimes": members.get("CompatibleRuntimes"),
+            "architectures": members.get("CompatibleArchitectures"),
             "license": members.get("LicenseInfo"),
             "facts": facts,
             "content": package.sha256,
@@ -111,15 +119,15 @@ async def delete_layer_version(api: Api, members: Members) -> None:
     """204, also where there is none. Functions that use it go on with it; its number isn't given again."""
     name, number = _name(members), members["VersionNumber"]
     if number < 1:
-        raise InvalidParameterValueException("Layer Version Cannot be less than 1.")
+        raise InvalidParameterValueException("Layer Version Cannot be less than 1")
     await api.link.ask("detach", kind=LAYER, function="", key=_key(name, number))
     await api.link.ask("detach", kind=_POLICY, function="", key=_key(name, number))
 
 
 def _fits(layer: Mapping[str, Any], members: Members) -> bool:
     runtime, architecture = members.get("CompatibleRuntime"), members.get("CompatibleArchitecture")
-    return (runtime is None or runtime in layer["runtimes"]) and (
-        architecture is None or architecture in layer["architectures"]
+    return (runtime is None or runtime in (layer["runtimes"] or ())) and (
+        architecture is None or architecture in (layer["architectures"] or ())
     )
 
 
@@ -146,7 +154,7 @@ async def list_layer_versions(api: Api, members: Members) -> Members:
 async def add_layer_version_permission(api: Api, members: Members) -> Members:
     """201."""
     name, number = _name(members), members["VersionNumber"]
-    layer = await _layer(api, name, number)
+    layer = await _layer_with_policy(api, name, number)
     statement = statement_of(members, _told(layer)["LayerVersionArn"])
     key = _key(name, number)
     value = await change(api, _POLICY, "", key, members, lambda statements: added(statements, statement))
@@ -156,7 +164,7 @@ async def add_layer_version_permission(api: Api, members: Members) -> Members:
 async def remove_layer_version_permission(api: Api, members: Members) -> None:
     """204."""
     name, number = _name(members), members["VersionNumber"]
-    await _layer(api, name, number)
+    await _layer_with_policy(api, name, number)
     statement_id = members["StatementId"]
     await change(api, _POLICY, "", _key(name, number), members, lambda statements: removed(statements, statement_id))
 
@@ -164,7 +172,7 @@ async def remove_layer_version_permission(api: Api, members: Members) -> None:
 async def get_layer_version_policy(api: Api, members: Members) -> Members:
     """The whole policy, as JSON in a string."""
     name, number = _name(members), members["VersionNumber"]
-    await _layer(api, name, number)
+    await _layer_with_policy(api, name, number)
     value = await api.attached(_POLICY, "", _key(name, number))
     if value is None:
         raise ResourceNotFoundException("No policy is associated with the given resource.")
@@ -176,13 +184,21 @@ async def layer_references(api: Api, arns: Sequence[str]) -> list[Members]:
     """The layers of a function, as they are recorded with it. Raises InvalidParameterValueException."""
     if len(arns) > _MOST:
         raise InvalidParameterValueException(f"Too many layers: {len(arns)}. A function can have at most {_MOST}.")
-    names = [arn.rpartition(":")[0] for arn in arns]
-    if len(set(names)) != len(names):
-        raise InvalidParameterValueException(
-            "Two different versions of the same layer are not allowed to be referenced in the same function."
-        )
+    seen: dict[str, str] = {}
+    for arn in arns:
+        name = arn.rpartition(":")[0]
+        if name in seen:
+            raise InvalidParameterValueException(
+                "Two different versions of the same layer are not allowed to be referenced in the same function. "
+                f"{seen[name]} and {arn} are versions of the same layer."
+            )
+        seen[name] = arn
     references = []
     for arn in arns:
+        if arn.split(":")[3] not in ("", REGION):
+            raise InvalidParameterValueException(
+                f"Layers are not in the same region as the function. Layers are expected to be in region {REGION}."
+            )
         try:
             layer = await _by_arn(api, arn)
         except ResourceNotFoundException:

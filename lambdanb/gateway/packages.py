@@ -22,14 +22,15 @@ from lambdanb.client.imports import imports_of
 from lambdanb.code.package import BadPackage, Unpacked, unpack
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.api import Api
-from lambdanb.gateway.refusals import not_here
+from lambdanb.gateway.refusals import Refusal, not_here
 from lambdanb.model.errors import InvalidParameterValueException
 
 _LAYER_ROOTS = re.compile(r"python/lib/python3\.\d+/site-packages/(?P<deep>.+)|python/(?P<flat>.+)")
 
 
 async def unpacked(api: Api, operation: str, code: dict[str, Any]) -> tuple[Unpacked, dict[str, Any]]:
-    """A request's zip in the store, with {"CodeSha256", "CodeSize"} of it. Raises InvalidParameterValueException."""
+    """A request's zip in the store, with {"CodeSha256", "CodeSize"} of it. Raises InvalidParameterValueException,
+    RequestEntityTooLargeException."""
     package = code.get("ZipFile")
     if code.get("ImageUri"):
         raise not_here(f"{operation} with ImageUri", "functions run from zip packages, not from container images")
@@ -39,9 +40,8 @@ async def unpacked(api: Api, operation: str, code: dict[str, Any]) -> tuple[Unpa
         raise InvalidParameterValueException("Please provide a source for function code.")
     rules = await api.rules()
     if len(package) > rules.zip_bytes:
-        raise InvalidParameterValueException(
-            f"Unzipped size must be smaller than {rules.unzipped_bytes} bytes; the zip "
-            f"has {len(package)}, at most {rules.zip_bytes} can be uploaded."
+        raise Refusal(
+            "RequestEntityTooLargeException", f"Zipped size must be smaller than {rules.zip_bytes} bytes", 413
         )
     try:
         done = await asyncio.to_thread(unpack, package, api.store, unzipped_bytes=rules.unzipped_bytes)

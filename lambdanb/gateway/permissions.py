@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from lambdanb.gateway.api import Api, Members, arn_of, function_of
+from lambdanb.gateway.api import Api, Members, arn_of, check_qualified, function_of
 from lambdanb.gateway.refusals import invalid_request
 from lambdanb.model.errors import (
     InvalidParameterValueException,
@@ -74,13 +74,14 @@ def document(statements: Sequence[Statement]) -> Policy:
 
 async def change(api: Api, kind: str, function: str, key: str, members: Members, changed: Any) -> dict[str, Any]:
     """Attach what `changed` makes of a policy's statements, with a new revision; an empty one isn't kept."""
+    told_by = "GetPolicy" if kind == POLICY else "GetLayerPolicy"
     async with api.changing:
         value = await api.attached(kind, function, key) or {"statements": [], "revision_id": ""}
         wanted = members.get("RevisionId")
         if wanted is not None and wanted != value["revision_id"]:
             raise PreconditionFailedException(
-                "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the "
-                "latest RevisionId"
+                f"The Revision Id provided does not match the latest Revision Id. Call the {told_by} API to retrieve "
+                "the latest Revision Id"
             )
         statements = changed(value["statements"])
         size = len(json.dumps(document(statements)).encode())
@@ -107,6 +108,8 @@ def added(statements: list[Statement], statement: Statement) -> list[Statement]:
 
 def removed(statements: list[Statement], statement_id: str) -> list[Statement]:
     """Raises ResourceNotFoundException where there is none of that id."""
+    if not statements:
+        raise ResourceNotFoundException("No policy is associated with the given resource.")
     left = [each for each in statements if each.get("Sid") != statement_id]
     if len(left) == len(statements):
         raise ResourceNotFoundException(f"Statement {statement_id} is not found in resource policy.")
@@ -123,7 +126,7 @@ def _place(members: Members) -> tuple[str, str]:
 async def add_permission(api: Api, members: Members) -> Members:
     """201 with the statement, as JSON in a string."""
     name, key = _place(members)
-    await api.link.ask("version", name=name, qualifier=key or None)
+    await check_qualified(api, name, key or None)
     statement = statement_of(members, arn_of(name, key))
     await change(api, POLICY, name, key, members, lambda statements: added(statements, statement))
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
@@ -132,6 +135,12 @@ async def add_permission(api: Api, members: Members) -> Members:
 async def remove_permission(api: Api, members: Members) -> None:
     """204."""
     name, key = _place(members)
+    try:
+        await check_qualified(api, name, key or None)
+    except ResourceNotFoundException:
+        if key:
+            raise
+        raise ResourceNotFoundException(f"No policy found for: {arn_of(name)}") from None
     await change(api, POLICY, name, key, members, lambda statements: removed(statements, members["StatementId"]))
 
 
@@ -155,7 +164,7 @@ def _of_arn(members: Members) -> tuple[str, str]:
 async def put_resource_policy(api: Api, members: Members) -> Members:
     """Replace the whole policy."""
     name, key = _of_arn(members)
-    await api.link.ask("version", name=name, qualifier=key or None)
+    await check_qualified(api, name, key or None)
     try:
         given = json.loads(members["Policy"])
         statements = given["Statement"]

@@ -87,7 +87,7 @@ async def _keep(api: Api, config: Members) -> None:
 async def _config(api: Api, arn: str) -> Members:
     config: Members | None = await api.attached(_CODE_SIGNING_CONFIG, "", arn)
     if config is None:
-        raise ResourceNotFoundException(f"The code signing configuration cannot be found. Check that {arn} exists.")
+        raise ResourceNotFoundException(f"The Lambda code signing configuration {arn} can not be found.")
     return config
 
 
@@ -152,22 +152,27 @@ async def check_code_signing_config(api: Api, arn: Any) -> None:
     """Raises CodeSigningConfigNotFoundException where there is none of that ARN."""
     try:
         await _config(api, arn)
-    except ResourceNotFoundException as error:
-        raise Refusal("CodeSigningConfigNotFoundException", error.message, 404) from None
+    except ResourceNotFoundException:
+        raise Refusal(
+            "CodeSigningConfigNotFoundException",
+            "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
+            f"{arn}.",
+            404,
+        ) from None
 
 
 async def get_function_code_signing_config(api: Api, members: Members) -> Members:
-    """Without an ARN where the function has none."""
+    """Empty where the function has none, as on AWS."""
     name, _ = function_of(members, qualified=False)
-    return {"CodeSigningConfigArn": await api.attached(CODE_SIGNING, name, "") or "", "FunctionName": name}
+    arn = await api.attached(CODE_SIGNING, name, "")
+    return {} if arn is None else {"CodeSigningConfigArn": arn, "FunctionName": name}
 
 
 async def delete_function_code_signing_config(api: Api, members: Members) -> None:
-    """204."""
+    """204, also where it has none."""
     name, _ = function_of(members, qualified=False)
-    if await api.attached(CODE_SIGNING, name, "") is None:
-        raise Refusal("CodeSigningConfigNotFoundException", f"{arn_of(name)} has no code signing configuration.", 404)
-    await api.link.ask("detach", kind=CODE_SIGNING, function=name, key="")
+    if await api.attached(CODE_SIGNING, name, "") is not None:
+        await api.link.ask("detach", kind=CODE_SIGNING, function=name, key="")
 
 
 HANDLERS = {

@@ -21,7 +21,7 @@ def check_tags(present: Mapping[str, str], added: Mapping[str, str]) -> dict[str
     """All tags with those that are added. Raises InvalidParameterValueException."""
     tags = {**present, **added}
     if len(tags) > _MOST_TAGS:
-        raise InvalidParameterValueException(f"Number of tags exceeds resource tag limit: {_MOST_TAGS}.")
+        raise InvalidParameterValueException("Number of tags exceeds resource tag limit.")
     for key, value in added.items():
         if not 1 <= len(key) <= _KEY_LENGTH or len(value) > _VALUE_LENGTH:
             raise InvalidParameterValueException(
@@ -39,7 +39,7 @@ def _function(operation: str, members: Members) -> str:
     name, qualifier = function_of({"FunctionName": resource})
     if qualifier is not None:
         raise InvalidParameterValueException(
-            "Tags on function aliases and versions are not supported. Please specify just a function ARN."
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
     return name
 
@@ -47,6 +47,8 @@ def _function(operation: str, members: Members) -> str:
 async def tag_resource(api: Api, members: Members) -> None:
     """204."""
     name = _function("TagResource", members)
+    if not members["Tags"]:
+        raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
     async with api.changing:
         tags = check_tags(await api.attached(TAGS, name, "") or {}, members["Tags"])
         await api.link.ask("attach", kind=TAGS, function=name, key="", value=tags)
