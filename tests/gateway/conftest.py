@@ -12,7 +12,7 @@ from botocore.config import Config
 from packages import ROLE, zipped
 
 from lambdanb.client.connection import Executor
-from lambdanb.gateway.credentials import variables
+from lambdanb.client.credentials import variables
 
 
 @pytest.fixture(scope="module")
