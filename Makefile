@@ -51,11 +51,12 @@ bench: $(STAMP)
 	$(PYTHON) benchmarks/invoke.py
 	$(PYTHON) benchmarks/cold_start.py
 
-# Python comes from tools/find_python.sh, which says in one line what is missing. --no-build-isolation: hatchling is in the lock.
+# Python comes from tools/find_python.sh, which says in one line what is missing. --no-deps: the lock has them all, one against
+# its own pin (docs/decisions/0012-emulator.md). --no-build-isolation: hatchling is in the lock.
 $(STAMP): pyproject.toml $(LOCK)
 	@set -e; if [ ! -x $(PYTHON) ] || ! $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 		python=$$(sh tools/find_python.sh); "$$python" -m venv --clear $(VENV); fi
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $(LOCK)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(LOCK)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -30,7 +30,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from lambdanb.client.connection import Executor
-from lambdanb.gateway.credentials import variables
+from lambdanb.client.credentials import variables
 from measure import OURS, Contender, Event, calls_per_s, interleaved, median, print_times, verdict
 from ours import MEMORY_MB, NAME, deployed, own_home
 from peers.aws_ric import RIC, runtime_clients

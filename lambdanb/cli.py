@@ -248,7 +248,7 @@ def _env(options: Options) -> int:
     import shlex
 
     from lambdanb.client.connection import Executor
-    from lambdanb.gateway.credentials import variables
+    from lambdanb.client.credentials import variables
 
     executor = Executor.of()
     told = variables(executor.home, executor.ask("endpoint")["url"])

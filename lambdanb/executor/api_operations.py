@@ -14,9 +14,9 @@ from typing import Any
 
 from lambdanb.executor import concurrency, log_reader, record_reader
 from lambdanb.executor.attachments import EVENT_INVOKE, Attachments
+from lambdanb.executor.aws_endpoint import AwsEndpoint
 from lambdanb.executor.catalogue import Catalogue
 from lambdanb.executor.event_queue import EventQueue
-from lambdanb.executor.gateway_process import GatewayProcess
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.operations import Operations
 from lambdanb.executor.versions import Alias, FunctionVersion
@@ -40,15 +40,19 @@ class ApiOperations(Operations):
         capabilities: Capabilities,
         flush: Callable[[], None],
         attachments: Attachments,
-        gateway: GatewayProcess,
+        aws: AwsEndpoint,
     ) -> None:
         super().__init__(catalogue, queue, logs, log_directory, records, capabilities, flush)
         self.attachments = attachments
-        self.gateway = gateway
+        self.aws = aws
 
     def op_endpoint(self) -> dict[str, Any]:
         """Where the AWS API is served, from now on while this executor lives."""
-        return {"url": self.gateway.url()}
+        return {"url": self.aws.url()}
+
+    def op_emulator(self) -> dict[str, Any]:
+        """Whether the emulator of the other services is installed; from now on it can be connected to."""
+        return {"installed": self.aws.emulator()}
 
     # What notebooks ask too, and what has to follow from it
 

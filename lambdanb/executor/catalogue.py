@@ -7,6 +7,7 @@ which is replaced when its code or configuration changes.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
@@ -26,11 +27,20 @@ _AGAIN_S = 1.0
 class Catalogue:
     """Deployments by function and version. `provisioned_wait` says why provisioned environments can't be begun."""
 
-    def __init__(self, registry: Registry, code: CodeStore, fleet: Fleet, rules: Rules) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        code: CodeStore,
+        fleet: Fleet,
+        rules: Rules,
+        access: Callable[[str, str], dict[str, str]],
+    ) -> None:
+        """`access(function's ARN, role's ARN)`: the variables by which a function speaks to AWS."""
         self.registry = registry
         self.code = code
         self.fleet = fleet
         self.rules = rules
+        self._access = access
         self._deployments: dict[tuple[str, str], Deployment] = {}
         self._plain: dict[tuple[str, str | None], Deployment] = {}
         self.provisioned_wait: str | None = None
@@ -54,7 +64,7 @@ class Catalogue:
         if deployment is None:
             code = str(self.code.path(version.code_sha256))
             deployment = Deployment(
-                version.configuration, version.version, code, frozenset(version.imports), self.rules
+                version.configuration, version.version, code, frozenset(version.imports), self.rules, self._access
             )
             self._deployments[key] = deployment
             self.fleet.adopt(deployment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ class Deployment:
     code: str
     imports: frozenset[str]
     rules: Rules
+    access: Callable[[str, str], dict[str, str]]
     idle: list[Environment] = field(default_factory=list)
     down: list[Environment] = field(default_factory=list)
     environments: set[Environment] = field(default_factory=set)
@@ -89,7 +91,7 @@ class Deployment:
         for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
             if name in os.environ:
                 variables[name] = os.environ[name]
-        return variables | dict(configuration.environment)
+        return variables | self.access(function_arn(self.name), configuration.role) | dict(configuration.environment)
 
     def ahead(self, sandboxes: Sandboxes, readable: list[str]) -> dict[str, Any]:
         """What an init is told that may become one of this deployment's environments."""

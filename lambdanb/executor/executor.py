@@ -17,13 +17,13 @@ from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
 from lambdanb.executor.api_operations import ApiOperations
 from lambdanb.executor.attachments import Attachments
+from lambdanb.executor.aws_endpoint import AwsEndpoint
 from lambdanb.executor.catalogue import Catalogue
 from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations
 from lambdanb.executor.event_queue import EventQueue, NewEvent
 from lambdanb.executor.fleet import Fleet
-from lambdanb.executor.gateway_process import GatewayProcess
 from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.loop import Loop, Timer
@@ -75,13 +75,14 @@ class Executor:
         self.fleet = Fleet(self.loop, times, self.placement, self.sandboxes, self.zygotes, readable_paths())
         self.dispatcher = Dispatcher(self.loop, times, self.fleet, self.placement, self.records, self.logs)
         self.dispatcher.on_write = self._write_soon
-        self.catalogue = Catalogue(self.registry, CodeStore(home / "code"), self.fleet, settings.rules)
+        self.aws = AwsEndpoint(self.loop, home, self.watchdog)
+        code = CodeStore(home / "code")
+        self.catalogue = Catalogue(self.registry, code, self.fleet, settings.rules, self.aws.variables)
         queue = EventQueue(home / "events.db", self.executor_id)
         attachments = Attachments(self.registry)
         self.events = EventInvocations(
             self.loop, times, queue, self.dispatcher, self.catalogue, attachments.event_settings, self._log
         )
-        self.gateway = GatewayProcess(home, self.watchdog)
         self.records_reader: sqlite3.Connection = open_reader(home / "records.db", RECORDS_VERSION)
         self.operations = ApiOperations(
             self.catalogue,
@@ -92,7 +93,7 @@ class Executor:
             capabilities,
             self._write_all,
             attachments,
-            self.gateway,
+            self.aws,
         )
         self._write_timer: Timer | None = None
         self._writes_early = True
@@ -112,10 +113,11 @@ class Executor:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         self.loop.run()
-        self.gateway.close()
+        # Who comes now waits for the next executor; the emulator may take a moment to write its state.
         self.server.close()
         self.fleet.close()
         self.zygotes.close()
+        self.aws.close()
         self._write_all()
         self.events.close()
         self.records.close()
@@ -291,7 +293,7 @@ class Executor:
 
     def _reap(self) -> None:
         self.watchdog.restart_if_dead()
-        self.gateway.restart_if_dead()
+        self.aws.restart_if_dead()
         self.zygotes.collect()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:

@@ -148,21 +148,25 @@ class Server:
 
 
 def listen(folder: Path) -> socket.socket:
-    """A listening socket `executor.sock` in `folder`, which is made, or made private, first.
+    """A listening socket `executor.sock` in `folder`, which is made, or made private, first."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return bind_in_folder(folder, "executor.sock", 128)
+
+
+def bind_in_folder(folder: Path, name: str, backlog: int) -> socket.socket:
+    """A listening socket in a folder, in place of what another executor left there.
 
     It is bound through the folder's descriptor: a socket's path may have 107 bytes, a home's path more.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    path = folder / "executor.sock"
-    path.unlink(missing_ok=True)
+    (folder / name).unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        sock.bind(f"/proc/self/fd/{descriptor}/executor.sock")
+        sock.bind(f"/proc/self/fd/{descriptor}/{name}")
     finally:
         os.close(descriptor)
-    sock.listen(128)
+    sock.listen(backlog)
     sock.setblocking(False)
     return sock
 

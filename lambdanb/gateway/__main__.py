@@ -1,5 +1,7 @@
 """`python -m lambdanb.gateway HOME DESCRIPTOR`: the gateway of a home, on the listening socket of that descriptor.
 
+From its standard input it reads the secret that opens the credentials of functions.
+
 Started by the home's executor, and gone with it.
 """
 
@@ -15,10 +17,10 @@ from pathlib import Path
 
 import uvloop
 
+from lambdanb.client.credentials import credentials
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.connection import Door
-from lambdanb.gateway.credentials import credentials
 from lambdanb.gateway.front import Front
 from lambdanb.gateway.link import Link
 
@@ -32,7 +34,7 @@ async def main() -> None:
     ended = asyncio.Event()
     link = await Link.to(home, ended.set)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    front = Front(Api(link, home, url, credentials(home), CodeStore(home / "code")))
+    front = Front(Api(link, home, url, credentials(home), CodeStore(home / "code")), sys.stdin.buffer.read())
     server = await asyncio.get_running_loop().create_server(Door(front), sock=listening, backlog=_BACKLOG)
     gc.collect()
     gc.freeze()

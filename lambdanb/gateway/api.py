@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lambdanb.client.credentials import Credentials
 from lambdanb.code.store import CodeStore
-from lambdanb.gateway.credentials import Credentials
 from lambdanb.gateway.link import Link
 from lambdanb.model.errors import AccessDeniedException, InvalidParameterValueException, ResourceNotFoundException
 from lambdanb.model.names import ACCOUNT, ALIAS_PATTERN, REGION, function_arn, matches

@@ -13,8 +13,8 @@ import hashlib
 import hmac
 from typing import Any
 
+from lambdanb.client.credentials import Credentials
 from lambdanb.gateway import signature
-from lambdanb.gateway.credentials import Credentials
 from lambdanb.gateway.refusals import Refusal, invalid_request
 from lambdanb.gateway.signature import Claim, Head
 from lambdanb.model.errors import ServiceError, TooManyRequestsException
@@ -117,7 +117,7 @@ def _unchunked(body: bytes, told: str, claim: Claim, known: Credentials) -> byte
         size = int(size_text, 16)
         chunk = body[end + 2 : end + 2 + size]
         if signed:
-            before = _checked(extension, signature.chunk_signature(claim, known, before, chunk))
+            before = _checked(extension, signature.chunk_signature(claim, known, before, _digest(chunk)))
         place = end + 2 + size
         if size == 0:
             break

@@ -15,14 +15,25 @@ from uuid import uuid4
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import Response, StreamResponse
 
-from lambdanb.gateway import bodies, code_links, constraints, function_urls, open_metrics, shapes, url_serving
+from lambdanb.gateway import (
+    bodies,
+    code_links,
+    constraints,
+    function_urls,
+    open_metrics,
+    other_errors,
+    shapes,
+    signature_v2,
+    url_serving,
+)
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.bodies import Bodies
+from lambdanb.gateway.forwarding import Forwarding
 from lambdanb.gateway.operations import HANDLERS, NOT_OFFERED
 from lambdanb.gateway.refusals import Refusal, body_of, headers_of, not_here
 from lambdanb.gateway.routes import Operation, Routes
 from lambdanb.gateway.services import SERVICES
-from lambdanb.gateway.signature import Claim, Head, read_claim
+from lambdanb.gateway.signature import Claim, Head, claim_of, of_known_key, read_claim
 from lambdanb.model.errors import RequestTooLargeException, ServiceError, ServiceException
 
 _EVENT_BYTES = 6 * 1024 * 1024
@@ -31,24 +42,29 @@ _PACKAGE_BYTES = 70_167_211
 """AWS's own limit of these requests: 50 MB in base64, and the rest of the members."""
 _WITH_PACKAGE = frozenset(("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"))
 
+_OWN = frozenset(("lambda", *SERVICES))
+"""Whose errors are in the form of Lambda's."""
+
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Front:
     """Handles requests, as aiohttp's server calls it."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, function_secret: bytes) -> None:
+        """`function_secret` opens the credentials of functions."""
         self.api = api
         self.routes = Routes()
         self._bodies = Bodies()
+        self._forwarding = Forwarding(api, self._bodies, function_secret)
         port = api.url.rpartition(":")[2]
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
 
     async def __call__(self, request: BaseRequest) -> StreamResponse:
         """Never raises for what a client sent."""
         request_id, operation = str(uuid4()), None
+        head, claim = _head(request), None
         try:
-            head = _head(request)
             self._check_host(head)
             if head.path.startswith(function_urls.PREFIX):
                 return await self._function_url(head, request)
@@ -56,9 +72,12 @@ class Front:
                 raise Refusal("AccessDeniedException", "Web pages may not use this endpoint.", 403)
             if head.path == open_metrics.PATH and head.headers.get("authorization", "").startswith("Basic "):
                 return await open_metrics.answer(self.api, head)
-            claim = read_claim(head, self.api.credentials)
+            claim = signature_v2.claim_of(head) or claim_of(head)
             if claim.service != "lambda":
                 return await self._other_service(claim, head, request, request_id)
+            if self._forwarding.function_of(claim) is not None:
+                raise Refusal("AccessDeniedException", "A function may not call Lambda's own API.", 403)
+            of_known_key(claim, self.api.credentials)
             if head.path.startswith(code_links.PREFIX):
                 await self._read(request, head, claim, 0, _too_large("GetFunction", 0))
                 return Response(body=await code_links.download(self.api, head.path), content_type="application/zip")
@@ -75,8 +94,17 @@ class Front:
                 self._bodies.release(len(body))
             return Response(status=status, headers=headers, body=answered)
         except ServiceError as error:
-            shape = operation.errors.get(error.code) if operation is not None else None
-            return Response(status=error.status, headers=headers_of(error, request_id), body=body_of(error, shape))
+            if claim.service not in _OWN if claim is not None else other_errors.is_s3(head):
+                status, headers, answered = other_errors.answer(error, head, request_id)
+                refused = Response(status=status, headers=headers, body=answered)
+            else:
+                shape = operation.errors.get(error.code) if operation is not None else None
+                refused = Response(
+                    status=error.status, headers=headers_of(error, request_id), body=body_of(error, shape)
+                )
+            if "expect" in head.headers:
+                refused.force_close()  # whoever waited with the body doesn't send it now
+            return refused
         except ConnectionError:
             raise
         except Exception as error:
@@ -97,13 +125,9 @@ class Front:
 
     async def _other_service(self, claim: Claim, head: Head, request: BaseRequest, request_id: str) -> StreamResponse:
         service = SERVICES.get(claim.service)
-        if service is None:
-            raise Refusal(
-                "InvalidSignatureException",
-                f"Credential should be scoped to correct service: 'lambda'. "
-                f"The service '{claim.service[:64]}' isn't served here.",
-                403,
-            )
+        if service is None or self._forwarding.function_of(claim) is not None:
+            return await self._forwarding(request, head, claim)
+        of_known_key(claim, self.api.credentials)
         body = await self._read(request, head, claim, _SMALL_BYTES, _too_large(claim.service, _SMALL_BYTES))
         try:
             status, headers, answered = await service(self.api, head, body)

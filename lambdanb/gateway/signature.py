@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from botocore.utils import normalize_url_path
 
-from lambdanb.gateway.credentials import Credentials
+from lambdanb.client.credentials import Credentials
 from lambdanb.gateway.refusals import Refusal
 from lambdanb.model.names import REGION
 
@@ -28,7 +28,7 @@ SKEW = timedelta(minutes=15)
 LONGEST_EXPIRY_S = 604_800
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 ALGORITHM = "AWS4-HMAC-SHA256"
-_STAMP = "%Y%m%dT%H%M%SZ"
+STAMP = "%Y%m%dT%H%M%SZ"
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
@@ -56,14 +56,36 @@ class Claim:
     signed_headers: tuple[str, ...]
     signature: str
     in_query: bool
+    key_id: str = ""
+    token: str | None = None
 
     @property
     def scope(self) -> str:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
+    @property
+    def authorization(self) -> str:
+        """The Authorization header that says this."""
+        return (
+            f"{ALGORITHM} Credential={self.key_id}/{self.scope}, "
+            f"SignedHeaders={';'.join(self.signed_headers)}, Signature={self.signature}"
+        )
+
 
 def read_claim(head: Head, known: Credentials, now: datetime | None = None) -> Claim:
     """What the request claims. Raises Refusal (in AWS's words) unless it is of the known key, for here, and of now."""
+    return of_known_key(claim_of(head, now), known)
+
+
+def of_known_key(claim: Claim, known: Credentials) -> Claim:
+    """Raises Refusal unless the claim is of the known key, which has no token."""
+    if not hmac.compare_digest(claim.key_id.encode(), known.access_key_id.encode()) or claim.token is not None:
+        _refuse("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
+    return claim
+
+
+def claim_of(head: Head, now: datetime | None = None) -> Claim:
+    """What the request claims, whoever's key it is. Raises Refusal unless it is for here, and of now."""
     now = now or datetime.now(UTC)
     query = dict(_pairs(head.query)) if "X-Amz-Signature" in head.query else {}
     authorization = head.headers.get("authorization")
@@ -97,10 +119,7 @@ def read_claim(head: Head, known: Credentials, now: datetime | None = None) -> C
         )
     key_id, date, region, service, _ = scope
     moment = _moment(stamp, date)
-    if not hmac.compare_digest(key_id.encode(), known.access_key_id.encode()):
-        _refuse("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
-    if "x-amz-security-token" in head.headers or "Security-Token" in fields:
-        _refuse("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
+    token = head.headers.get("x-amz-security-token", fields.get("Security-Token"))
     if region != REGION:
         _refuse(
             "InvalidSignatureException",
@@ -110,7 +129,7 @@ def read_claim(head: Head, known: Credentials, now: datetime | None = None) -> C
     _check_time(moment, now, fields.get("Expires") if authorization is None else None)
     signed = tuple(fields["SignedHeaders"].lower().split(";"))
     _check_signed_headers(signed, head.headers)
-    return Claim(date, region, service, stamp, signed, fields["Signature"], authorization is None)
+    return Claim(date, region, service, stamp, signed, fields["Signature"], authorization is None, key_id, token)
 
 
 def verify(claim: Claim, head: Head, payload_hash: str, known: Credentials) -> None:
@@ -125,7 +144,7 @@ def signature_of(claim: Claim, head: Head, payload_hash: str, known: Credentials
     canonical = "\n".join(
         (
             head.method,
-            quote(normalize_url_path(head.path), safe="/~"),
+            head.path if claim.service == "s3" else quote(normalize_url_path(head.path), safe="/~"),
             _canonical_query(head.query, without_signature=claim.in_query),
             *(f"{name}:{' '.join(head.headers.get(name, '').split())}" for name in claim.signed_headers),
             "",
@@ -137,10 +156,10 @@ def signature_of(claim: Claim, head: Head, payload_hash: str, known: Credentials
     return hmac.new(signing_key(known.secret_access_key, claim), text.encode(), sha256).hexdigest()
 
 
-def chunk_signature(claim: Claim, known: Credentials, before: str, chunk: bytes) -> str:
-    """The signature of one chunk of a streaming upload, after one whose signature was `before`."""
+def chunk_signature(claim: Claim, known: Credentials, before: str, chunk_hash: str) -> str:
+    """The signature of one chunk of a streaming upload, by its hash in hex, after one whose signature was `before`."""
     empty = sha256(b"").hexdigest()
-    text = f"{ALGORITHM}-PAYLOAD\n{claim.stamp}\n{claim.scope}\n{before}\n{empty}\n{sha256(chunk).hexdigest()}"
+    text = f"{ALGORITHM}-PAYLOAD\n{claim.stamp}\n{claim.scope}\n{before}\n{empty}\n{chunk_hash}"
     return hmac.new(signing_key(known.secret_access_key, claim), text.encode(), sha256).hexdigest()
 
 
@@ -179,7 +198,7 @@ def _moment(stamp: str, date: str) -> datetime:
             403,
         )
     try:
-        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
     except ValueError:
         _refuse("IncompleteSignatureException", f"Date must be in ISO-8601 'basic format'. Got '{stamp}'.", 403)
 
@@ -188,25 +207,23 @@ def _check_time(moment: datetime, now: datetime, expires: str | None) -> None:
     if moment - now > SKEW:
         _refuse(
             "InvalidSignatureException",
-            f"Signature not yet current: {moment:{_STAMP}} is still later than {now + SKEW:{_STAMP}} "
-            f"({now:{_STAMP}} + 15 min.)",
+            f"Signature not yet current: {moment:{STAMP}} is still later than {now + SKEW:{STAMP}} "
+            f"({now:{STAMP}} + 15 min.)",
             403,
         )
     if expires is None:
         if now - moment > SKEW:
             _refuse(
                 "InvalidSignatureException",
-                f"Signature expired: {moment:{_STAMP}} is now earlier than {now - SKEW:{_STAMP}} "
-                f"({now:{_STAMP}} - 15 min.)",
+                f"Signature expired: {moment:{STAMP}} is now earlier than {now - SKEW:{STAMP}} "
+                f"({now:{STAMP}} - 15 min.)",
                 403,
             )
         return
     if not expires.isascii() or not expires.isdigit() or not 1 <= int(expires[:9]) <= LONGEST_EXPIRY_S:
         _refuse("IncompleteSignatureException", f"X-Amz-Expires must be 1 to {LONGEST_EXPIRY_S} seconds.", 403)
     if now > (ends := moment + timedelta(seconds=int(expires[:9]))):
-        _refuse(
-            "InvalidSignatureException", f"Signature expired: {now:{_STAMP}} is now later than {ends:{_STAMP}}", 403
-        )
+        _refuse("InvalidSignatureException", f"Signature expired: {now:{STAMP}} is now later than {ends:{STAMP}}", 403)
 
 
 def _check_signed_headers(signed: tuple[str, ...], headers: Mapping[str, str]) -> None:
@@ -245,7 +262,7 @@ def _refuse(code: str, message: str, status: int) -> NoReturn:
 
 def presigned(path: str, host: str, known: Credentials, expires_s: int) -> dict[str, str]:
     """The query that signs a GET of this path at this host, from now on for so long."""
-    stamp = datetime.now(UTC).strftime(_STAMP)
+    stamp = datetime.now(UTC).strftime(STAMP)
     claim = Claim(stamp[:8], REGION, "lambda", stamp, ("host",), "", True)
     query = {
         "X-Amz-Algorithm": ALGORITHM,

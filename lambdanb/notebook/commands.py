@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from lambdanb.client.choices import NotFound, find, unknown
 from lambdanb.client.connection import Executor
+from lambdanb.client.credentials import variables
 from lambdanb.client.deploy import describe_functions
 from lambdanb.client.follow import follow
 from lambdanb.client.function import Function, Mode
 from lambdanb.client.invocation import Invocation
 from lambdanb.client.options import Parser, UsageProblem, add_settings, at_least_one, weight
 from lambdanb.client.tables import Table, functions_table, limits_table, settings_table
-from lambdanb.gateway.credentials import variables
 from lambdanb.model.rules import RULES
 from lambdanb.notebook.cell_options import cell_parser
 from lambdanb.notebook.events import cut_event
@@ -212,7 +212,7 @@ def _commands() -> dict[str, Command]:
     alias.add_argument("version", metavar="VERSION")
     alias.add_argument("--weight", dest="weights", action="append", type=weight, metavar="V=W", help="such as 2=0.1")
     endpoint = _parser(
-        "endpoint", "Serve AWS's own API, and show what boto3 and the AWS CLI need for it.", function=False
+        "endpoint", "Serve AWS's own APIs, and show what boto3 and the AWS CLI need for them.", function=False
     )
     endpoint.add_argument("--here", action="store_true", help="set it in this notebook's environment instead")
     rules = _parser("rules", "Show the rules in force, or change them.", function=False)

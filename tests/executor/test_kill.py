@@ -164,6 +164,7 @@ def test_the_only_client(home: Path) -> None:
         "events.db",
         "executor.lock",
         "executor.log",
+        "gateway.port",
         "logs",
         "records.db",
         "registry.db",

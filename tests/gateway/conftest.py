@@ -19,7 +19,7 @@ from homes import executor_pid, wait_for_end
 from packages import ROLE, zipped
 
 from lambdanb.client.connection import Executor
-from lambdanb.gateway.credentials import variables
+from lambdanb.client.credentials import variables
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from packages import ROLE, zipped
 from raw import INVOKE, send, signed
 
-from lambdanb.executor.gateway_process import _listen
+from lambdanb.executor.aws_endpoint import _listen
 
 FUNCTIONS = "/2015-03-31/functions"
 

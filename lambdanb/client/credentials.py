@@ -7,6 +7,7 @@ AKIA.
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import secrets
@@ -19,12 +20,21 @@ from lambdanb.model.names import REGION
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
+DOOR_HEADER = "x-lambdanb-door"
+"""In it the gateway shows the emulator that it is the gateway."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """What a client signs with."""
 
     access_key_id: str
     secret_access_key: str
+
+    @property
+    def door_key(self) -> str:
+        """What opens the emulator's door to the gateway alone; it tells nothing of the secret."""
+        return hmac.new(self.secret_access_key.encode(), DOOR_HEADER.encode(), "sha256").hexdigest()
 
 
 def credentials(home: Path) -> Credentials:
