@@ -18,7 +18,6 @@ from lambdanb.executor import concurrency
 from lambdanb.executor.api_operations import ApiOperations
 from lambdanb.executor.attachments import Attachments
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations
 from lambdanb.executor.event_queue import EventQueue, NewEvent
@@ -36,6 +35,7 @@ from lambdanb.executor.registry import Registry
 from lambdanb.executor.server import Client, Server
 from lambdanb.executor.times import Times
 from lambdanb.executor.zygotes import Zygotes
+from lambdanb.model.database import StoreUnusable, open_reader
 from lambdanb.model.errors import ServiceError, ValidationException
 from lambdanb.model.names import function_arn
 from lambdanb.model.validation import validate_payload_size

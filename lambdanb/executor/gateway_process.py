@@ -12,19 +12,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 
+from lambdanb.executor.part_process import PartProcess
 from lambdanb.model.errors import ServiceException
 from lambdanb.sandbox.watchdog_start import Watchdog
 
 _BACKLOG = 512
 _NEEDS = ("aiohttp", "botocore")
-_QUICK_S = 2.0
-_MOST_QUICK_ENDS = 5
-"""A gateway that ends so soon after its start, so often in a row, can't be kept up; its log tells why."""
 
 
 class GatewayProcess:
@@ -32,11 +28,8 @@ class GatewayProcess:
 
     def __init__(self, home: Path, watchdog: Watchdog) -> None:
         self._home = home
-        self._watchdog = watchdog
+        self._process = PartProcess(home, watchdog, "lambdanb.gateway")
         self._socket: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started_s = 0.0
-        self._quick_ends = 0
 
     def url(self) -> str:
         """The endpoint's URL; the gateway is started first if it isn't up. Raises ServiceException."""
@@ -48,47 +41,20 @@ class GatewayProcess:
                     f"{' '.join(missing)}, then end this home's executor (close its notebooks) and ask again."
                 )
             self._socket = _listen(self._home / "gateway.port")
-            self._quick_ends = 0
-            self._start()
+            descriptor = self._socket.fileno()
+            self._process.start([str(descriptor)], [descriptor])
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def restart_if_dead(self) -> None:
         """Start it again when it has died (call this on the news of a child's death)."""
-        if self._process is None or self._process.poll() is None:
-            return
-        self._watchdog.remove_process(self._process.pid)
-        quick = time.monotonic() - self._started_s < _QUICK_S
-        self._quick_ends = self._quick_ends + 1 if quick else 0
-        if self._quick_ends < _MOST_QUICK_ENDS:
-            self._start()
-        else:
+        if not self._process.restart_if_dead():
             print("The gateway ends as soon as it starts; the AWS API is closed.", file=sys.stderr, flush=True)
-            self._process = None
             self._close_socket()
 
     def close(self) -> None:
         """End it. What it was serving is cut off, as by any end of the executor."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            self._watchdog.remove_process(process.pid)
+        self._process.close()
         self._close_socket()
-
-    def _start(self) -> None:
-        assert self._socket is not None
-        descriptor = self._socket.fileno()
-        self._started_s = time.monotonic()
-        with open(self._home / "executor.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lambdanb.gateway", str(self._home), str(descriptor)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[descriptor],
-                start_new_session=True,
-            )
-        self._watchdog.add_process(self._process.pid)
 
     def _close_socket(self) -> None:
         if self._socket is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambdanb.executor.database import give_back_pages, open_database, transaction
+from lambdanb.model.database import give_back_pages, open_database, transaction
 from lambdanb.executor.flushed import Flushed
 from lambdanb.model.histogram import add_blob, bucket, to_blob
 from lambdanb.model.records import COLUMNS, Record

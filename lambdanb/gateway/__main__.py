@@ -13,12 +13,12 @@ import socket
 import sys
 from pathlib import Path
 
+from lambdanb.client.link import Link
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.connection import Door
 from lambdanb.gateway.credentials import credentials
 from lambdanb.gateway.front import Front
-from lambdanb.gateway.link import Link
 
 _BACKLOG = 512
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lambdanb.client.link import Link
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.credentials import Credentials
-from lambdanb.gateway.link import Link
 from lambdanb.model.errors import InvalidParameterValueException, ResourceNotFoundException
 from lambdanb.model.names import ACCOUNT, REGION, function_arn
 from lambdanb.model.rules import RULES, Rules
