@@ -242,6 +242,8 @@ class Dispatcher:
             error_type,
             invocation.trigger,
             invocation_cost(billed, configuration.memory_mb, rules, configuration.tmp_mb, configuration.architecture),
+            invocation.batch_size,
+            invocation.iterator_age_ms,
         )
         self.records.add(record)
         report = Report(
@@ -282,6 +284,8 @@ class Dispatcher:
                 throttle.reason,
                 invocation.trigger,
                 0.0,
+                invocation.batch_size,
+                invocation.iterator_age_ms,
             )
         )
         self.on_write()
