@@ -22,9 +22,11 @@ from lambdanb.executor.server import bind_in_folder
 from lambdanb.executor.socket_process import BACKLOG, SocketProcess
 from lambdanb.model.errors import ServiceException
 from lambdanb.model.function_credentials import function_credentials
+from lambdanb.model.names import OTHER_ENDPOINT_VARIABLE
 from lambdanb.sandbox.watchdog_start import Watchdog
 
 EMULATOR_SOCKET = "aws.sock"
+_LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 _NEEDS = ("aiohttp", "botocore", "uvloop")
 _EMULATOR_ENDS_S = 6.0
 """How long the emulator may take to write its state at the end."""
@@ -59,6 +61,12 @@ class AwsEndpoint:
         url = _url(self._gateway.listen())
         self._gateway.start()
         return url
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what the gateway passes on stays on this machine."""
+        other = os.environ.get(OTHER_ENDPOINT_VARIABLE)
+        return not other or other.startswith(_LOOPBACK)
 
     def emulator(self) -> bool:
         """Whether the emulator can be connected to; its socket is bound if it wasn't. It starts when somebody does."""

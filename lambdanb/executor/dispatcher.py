@@ -250,6 +250,8 @@ class Dispatcher:
                 environment.provisioned,
             ),
             environment.provisioned,
+            invocation.batch_size,
+            invocation.iterator_age_ms,
         )
         self.records.add(record)
         report = Report(
@@ -290,6 +292,8 @@ class Dispatcher:
                 throttle.reason,
                 invocation.trigger,
                 0.0,
+                invocation.batch_size,
+                invocation.iterator_age_ms,
             )
         )
         self.on_write()

@@ -17,7 +17,6 @@ from typing import Any
 
 from lambdanb.executor.attachments import EventSettings
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.deployments import Deployment
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_queue import Event, EventQueue, NewEvent
@@ -26,6 +25,7 @@ from lambdanb.executor.loop import Loop, Timer
 from lambdanb.executor.own_log import report_defect, tell
 from lambdanb.executor.times import Times
 from lambdanb.model.configuration import Configuration
+from lambdanb.model.database import StoreUnusable
 from lambdanb.model.errors import (
     RequestTooLargeException,
     ResourceNotFoundException,

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambdanb.executor.database import StoreUnusable, give_back_pages, open_database, writing
+from lambdanb.model.database import StoreUnusable, give_back_pages, open_database, writing
 
 SCHEMA_VERSION = 1
 # Payloads (up to 1 MB) stand apart: a change of an event's state would write its whole row again.

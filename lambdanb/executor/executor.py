@@ -15,11 +15,9 @@ from typing import Any
 
 from lambdanb.code.store import CodeStore
 from lambdanb.executor import concurrency
-from lambdanb.executor.api_operations import ApiOperations
 from lambdanb.executor.attachments import Attachments
 from lambdanb.executor.aws_endpoint import AwsEndpoint
 from lambdanb.executor.catalogue import Catalogue
-from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.dispatcher import Dispatcher
 from lambdanb.executor.event_invocations import EventInvocations
 from lambdanb.executor.event_queue import EventQueue, NewEvent
@@ -27,8 +25,11 @@ from lambdanb.executor.fleet import Fleet
 from lambdanb.executor.invocations import Invocation, Outcome, new_request_id
 from lambdanb.executor.logs import LogStore
 from lambdanb.executor.loop import Loop, Timer
+from lambdanb.executor.mapping_operations import MappingOperations
+from lambdanb.executor.mappings import Mappings
 from lambdanb.executor.operations import parse_arguments
 from lambdanb.executor.own_log import tell
+from lambdanb.executor.part_process import PartProcess
 from lambdanb.executor.placement import Placement, carried_memory_mb
 from lambdanb.executor.record_store import SCHEMA_VERSION as RECORDS_VERSION
 from lambdanb.executor.record_store import RecordStore
@@ -36,6 +37,7 @@ from lambdanb.executor.registry import Registry
 from lambdanb.executor.server import Client, Server
 from lambdanb.executor.times import Times
 from lambdanb.executor.zygotes import Zygotes
+from lambdanb.model.database import StoreUnusable, open_reader
 from lambdanb.model.errors import ServiceError, ValidationException
 from lambdanb.model.names import function_arn
 from lambdanb.model.validation import validate_payload_size
@@ -84,7 +86,8 @@ class Executor:
             self.loop, times, queue, self.dispatcher, self.catalogue, attachments.event_settings, self._log
         )
         self.records_reader: sqlite3.Connection = open_reader(home / "records.db", RECORDS_VERSION)
-        self.operations = ApiOperations(
+        self.mappings = Mappings(self.registry)
+        self.operations = MappingOperations(
             self.catalogue,
             queue,
             self.logs,
@@ -94,7 +97,10 @@ class Executor:
             self._write_all,
             attachments,
             self.aws,
+            mappings=self.mappings,
         )
+        self.sources = PartProcess(home, self.watchdog, "lambdanb.sources")
+        self.mappings.on_change = lambda: self.loop.at_end_of_round(self._keep_sources)
         self._write_timer: Timer | None = None
         self._writes_early = True
         self._troubled = ""
@@ -104,6 +110,7 @@ class Executor:
         self._watch_signals()
         self.catalogue.apply_concurrency()
         self._prune()
+        self._keep_sources()
         self._on_alone()
 
     def run(self) -> None:
@@ -113,6 +120,7 @@ class Executor:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         self.loop.run()
+        self.sources.close()
         # Who comes now waits for the next executor; the emulator may take a moment to write its state.
         self.server.close()
         self.fleet.close()
@@ -136,6 +144,10 @@ class Executor:
         elif op == "serve":
             self.server.serve(client)
             client.answer(header["n"], {})
+        elif op == "await_mappings":
+            self.mappings.wait(
+                parse_arguments(payload)["revision"], lambda told: client.answer(header["n"], {}, _dumps(told))
+            )
         else:
             answer = self.operations.perform(op, parse_arguments(payload))
             client.answer(header["n"], {}, _dumps(answer))
@@ -174,8 +186,11 @@ class Executor:
             done,
             function_arn(name, qualifier) if qualifier else deployment.arn,
             client_context=header.get("client_context"),
+            trigger=header.get("trigger", "invoke"),
             keep_log=True,
             cold=header.get("cold", False),
+            batch_size=header.get("batch_size"),
+            iterator_age_ms=header.get("iterator_age_ms"),
         )
         if not show_log:
             head = f'{{"n":{n},"status":200,"request_id":"{invocation.request_id}","version":"{deployment.version}"}}'
@@ -193,7 +208,7 @@ class Executor:
             payload,
             int(time.time() * 1000),
             deployment.configuration.maximum_event_age_s,
-            trigger="event",
+            trigger=header.get("trigger", "event"),
             client_context=None if context is None else _dumps(context).decode(),
         )
 
@@ -256,6 +271,15 @@ class Executor:
         self.catalogue.code.prune(in_use | {Path(d.code).name for d in self.fleet.deployments})
         self.loop.call_later(self.times.prune_s, self._prune)
 
+    # Event sources
+
+    def _keep_sources(self) -> None:
+        """There is a sources process while there is a mapping for it."""
+        if self.mappings.active and not self.sources.up:
+            self.sources.start([str(os.getpid())])
+        elif self.sources.up and not self.mappings.active:
+            self.sources.close()
+
     # Life and death
 
     def _on_alone(self) -> None:
@@ -294,6 +318,9 @@ class Executor:
     def _reap(self) -> None:
         self.watchdog.restart_if_dead()
         self.aws.restart_if_dead()
+        if not self.sources.restart_if_dead():
+            tell("The sources process ends as soon as it starts; no event source mapping is read.")
+            self.mappings.settle()
         self.zygotes.collect()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:

@@ -59,6 +59,8 @@ class Invocation:
     trace: str | None = None
     keep_log: bool = False
     cold: bool = False
+    batch_size: int | None = None
+    iterator_age_ms: float | None = None
     request_id: str = field(default_factory=new_request_id)
     arrived_s: float = field(default_factory=time.monotonic)
     arrived_ms: float = field(default_factory=lambda: time.time() * 1000)

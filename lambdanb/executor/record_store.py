@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambdanb.executor.database import give_back_pages, open_database, transaction
 from lambdanb.executor.flushed import Flushed
+from lambdanb.model.database import give_back_pages, open_database, transaction
 from lambdanb.model.histogram import add_blob, bucket, to_blob
 from lambdanb.model.records import COLUMNS, Record
 
 MINUTE_MS = 60_000
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
@@ -42,7 +42,9 @@ CREATE TABLE records (
     error_type TEXT,
     trigger TEXT NOT NULL,
     cost REAL NOT NULL,
-    provisioned INTEGER NOT NULL
+    provisioned INTEGER NOT NULL DEFAULT 0,
+    batch_size INTEGER,
+    iterator_age_ms REAL
 );
 CREATE INDEX records_arrived ON records (arrived_ms);
 CREATE INDEX records_function_arrived ON records (function, arrived_ms);
@@ -67,13 +69,24 @@ CREATE TABLE minutes (
 CREATE UNIQUE INDEX minutes_function ON minutes (function, minute_ms, version);
 CREATE INDEX minutes_minute ON minutes (minute_ms)
 """
+_LATER_COLUMNS = {
+    "provisioned": "INTEGER NOT NULL DEFAULT 0",
+    "batch_size": "INTEGER",
+    "iterator_age_ms": "REAL",
+}
+"""Added to the table of a home that was made before there were any: older rows have none, older versions write none."""
 # Python's sqlite3 takes 20 times longer to bind None or a bool than a float, int or str: they are bound as these, and
 # SQLite turns them back.
 _NONE_MS = -1.0
-_BOUND = {"init_ms": f"nullif(?, {_NONE_MS})", "error_type": "nullif(?, '')"}
+_BOUND = {
+    "init_ms": f"nullif(?, {_NONE_MS})",
+    "error_type": "nullif(?, '')",
+    "batch_size": "nullif(?, -1)",
+    "iterator_age_ms": f"nullif(?, {_NONE_MS})",
+}
 _INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join(_BOUND.get(name, '?') for name in COLUMNS)})"
-_COLD, _INIT_MS, _ERROR_TYPE, _PROVISIONED = (
-    COLUMNS.index(name) for name in ("cold", "init_ms", "error_type", "provisioned")
+_COLD, _INIT_MS, _ERROR_TYPE, _PROVISIONED, _BATCH_SIZE, _AGE_MS = (
+    COLUMNS.index(name) for name in ("cold", "init_ms", "error_type", "provisioned", "batch_size", "iterator_age_ms")
 )
 
 
@@ -192,6 +205,10 @@ class RecordStore:
         self._rows: list[Record] = []
         self._dropped = 0
         self.connection = open_database(path, _SCHEMA, SCHEMA_VERSION)
+        there = {row[1] for row in self.connection.execute("PRAGMA table_info(records)")}
+        for name, kind in _LATER_COLUMNS.items():
+            if name not in there:
+                self.connection.execute(f"ALTER TABLE records ADD COLUMN {name} {kind}")
 
     def close(self) -> None:
         """Close without writing what waits: flush before."""
@@ -263,6 +280,8 @@ class RecordStore:
             values[_PROVISIONED] = 1 if record.provisioned else 0
             values[_INIT_MS] = _NONE_MS if record.init_ms is None else record.init_ms
             values[_ERROR_TYPE] = record.error_type or ""
+            values[_BATCH_SIZE] = -1 if record.batch_size is None else record.batch_size
+            values[_AGE_MS] = _NONE_MS if record.iterator_age_ms is None else record.iterator_age_ms
             bound.append(values)
         with transaction(self.connection):
             self.connection.executemany(_INSERT, bound)

@@ -22,9 +22,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from lambdanb.executor.database import open_database, writing
 from lambdanb.executor.versions import Alias, FunctionVersion, check_alias, check_weights, content, timestamp
 from lambdanb.model.configuration import Configuration
+from lambdanb.model.database import open_database, writing
 from lambdanb.model.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.loop import Loop
 from lambdanb.executor.own_log import report_defect
 from lambdanb.executor.stream import Stream
+from lambdanb.model.database import StoreUnusable
 from lambdanb.model.errors import ServiceError, ServiceException
 from lambdanb.model.wire import encode, encode_raw
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import uvloop
 
 from lambdanb.client.credentials import credentials
+from lambdanb.client.link import Link
 from lambdanb.code.store import CodeStore
 from lambdanb.gateway.api import Api
 from lambdanb.gateway.connection import Door
 from lambdanb.gateway.front import Front
-from lambdanb.gateway.link import Link
 
 _BACKLOG = 512
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lambdanb.client.credentials import Credentials
+from lambdanb.client.link import Link
 from lambdanb.code.store import CodeStore
-from lambdanb.gateway.link import Link
 from lambdanb.model.errors import AccessDeniedException, InvalidParameterValueException, ResourceNotFoundException
 from lambdanb.model.names import ACCOUNT, ALIAS_PATTERN, REGION, function_arn, matches
 from lambdanb.model.rules import RULES, Rules

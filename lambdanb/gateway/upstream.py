@@ -19,13 +19,12 @@ import aiohttp
 from yarl import URL
 
 from lambdanb.client.credentials import DOOR_HEADER, Credentials
-from lambdanb.gateway.link import Link
+from lambdanb.client.link import Link
 from lambdanb.gateway.refusals import Refusal
 from lambdanb.gateway.signature import STAMP, Claim, Head, signature_of
 from lambdanb.model.errors import ServiceError
-from lambdanb.model.names import REGION
+from lambdanb.model.names import OTHER_ENDPOINT_VARIABLE, REGION
 
-ENDPOINT_VARIABLE = "LAMBDANB_AWS_ENDPOINT_URL"
 PROFILE_VARIABLE = "LAMBDANB_AWS_PROFILE"
 _CONNECTS_S = 5.0
 _ANSWERS_S = 75.0
@@ -52,7 +51,7 @@ class Upstream:
         self._link = link
         self._home = home
         self._known = known
-        named = os.environ.get(ENDPOINT_VARIABLE)
+        named = os.environ.get(OTHER_ENDPOINT_VARIABLE)
         self.emulated = not named
         self.url = (named or url).rstrip("/")
         self._session: aiohttp.ClientSession | None = None
@@ -124,7 +123,7 @@ class Upstream:
                         "NotImplemented",
                         "Only Lambda, its logs and its metrics are served here: the emulator of the other services "
                         "isn't installed. Either pip install 'lambdanb[aws]', or name another endpoint by "
-                        f"{ENDPOINT_VARIABLE} and end this home's executor (close its notebooks).",
+                        f"{OTHER_ENDPOINT_VARIABLE} and end this home's executor (close its notebooks).",
                         501,
                     )
                 # Through the descriptor: a socket's path may have 107 bytes, a home's path more.
@@ -147,7 +146,7 @@ class Upstream:
             told = f"The emulator of AWS's services {what}. It is started again by itself: try again. If that doesn't "
             told += f"help, {self._home / 'executor.log'} tells why."
         else:
-            told = f"{self.url}, which {ENDPOINT_VARIABLE} names, {what}."
+            told = f"{self.url}, which {OTHER_ENDPOINT_VARIABLE} names, {what}."
         return Refusal("ServiceUnavailable", told, 503)
 
 

@@ -32,6 +32,8 @@ ALIAS_PATTERN = r"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
 ROLE_PATTERN = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 HANDLER_PATTERN = r"[^\s]+"
 VARIABLE_PATTERN = "[a-zA-Z]([a-zA-Z0-9_])+"
+OTHER_ENDPOINT_VARIABLE = "LAMBDANB_AWS_ENDPOINT_URL"
+"""Where the services beside Lambda are, if not in the home's own emulator: read where the executor is started."""
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -22,9 +22,11 @@ class Record:
     status                "ok", "error" (the function failed), "timeout", "crashed" (its process ended), "throttled",
                           "failed" (the service's fault)
     error_type            such as "KeyError" or "Runtime.ExitError"; None when status is "ok"
-    trigger               what invoked it: "invoke", "event", "s3", ...
+    trigger               what invoked it: "invoke", "event", "s3", "kinesis", "dynamodb", "sqs", ...
     cost                  dollars at the list price, without free tier
     provisioned           whether a provisioned environment ran it, which has a price of its own
+    batch_size            records that an event source mapping handed over; None for any other invocation
+    iterator_age_ms       from the arrival of the last of them in its stream until then; None where there is no stream
     """
 
     request_id: str
@@ -45,6 +47,8 @@ class Record:
     trigger: str = "invoke"
     cost: float = 0.0
     provisioned: bool = False
+    batch_size: int | None = None
+    iterator_age_ms: float | None = None
 
     def values(self) -> tuple[Any, ...]:
         """The values in the order of `COLUMNS`."""

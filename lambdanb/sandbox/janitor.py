@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -30,7 +31,7 @@ class Leftovers:
         self.groups: dict[str, str] = {}
         self.version: str | None = None
         self.directory = ""
-        self.paths: list[str] = []
+        self.paths: list[tuple[str, list[int] | None]] = []
 
     def remove(self) -> None:
         """End the processes, then remove cgroups, files and folders. What fails is left to the next sweep."""
@@ -47,8 +48,9 @@ class Leftovers:
             time.sleep(0.0005)
         while not remove_groups(self.version, self.groups) and time.monotonic() < deadline + 0.1:
             time.sleep(0.001)
-        for path in self.paths:
-            remove_path(path)
+        for path, identity in self.paths:
+            if identity is None or identity == identity_of(path):
+                remove_path(path)
 
     def _roots(self) -> list[tuple[int, int]]:
         roots = self.table.processes()
@@ -102,6 +104,18 @@ def remove_groups(version: str | None, groups: dict[str, str]) -> bool:
             done &= cgroup_v1.remove_folders({"": f"{folder}/{name}"})
         done &= cgroup_v1.remove_folders({"": folder})
     return done
+
+
+def identity_of(path: str) -> list[int] | None:
+    """What tells a file from another of its name later on; None for a folder, or where there is none.
+
+    The next executor may have bound its socket before this one's is removed, and must keep it.
+    """
+    with contextlib.suppress(OSError):
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            return [found.st_ino, found.st_mtime_ns]
+    return None
 
 
 def remove_path(path: str) -> None:

@@ -214,7 +214,7 @@ class Watchdog:
                 self.leftovers.groups, self.leftovers.version = note["cgroups"], note["version"]
                 self.leftovers.directory = note["directory"]
             if "remove_at_end" in note:
-                self.leftovers.paths.extend(note["remove_at_end"])
+                self.leftovers.paths.extend(map(tuple, note["remove_at_end"]))
             if "remove" in note:  # in a thread: a big folder must not hold up the limits of others
                 threading.Thread(target=shutil.rmtree, args=(note["remove"], True), daemon=True).start()
         return True

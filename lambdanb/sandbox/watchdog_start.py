@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lambdanb.sandbox.janitor import identity_of
 from lambdanb.sandbox.tree import start_time
 from lambdanb.sandbox.watch_table import WatchTable, create_memory
 
@@ -99,7 +100,7 @@ class Watchdog:
 
     def remove_at_end(self, *paths: Path | str) -> None:
         """Files and folders that must not outlive the executor: its socket, its temporary folders."""
-        self.tell({"remove_at_end": [str(path) for path in paths]}, keep=True)
+        self.tell({"remove_at_end": [(str(path), identity_of(str(path))) for path in paths]}, keep=True)
 
     def add_process(self, pid: int) -> None:
         """A process that must not outlive the executor: a zygote."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.event_queue import Depth, EventQueue, NewEvent
+from lambdanb.model.database import StoreUnusable
 
 
 def new(request_id: str, function: str = "f", at_ms: int = 1_000, payload: bytes = b"{}") -> NewEvent:

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from full_disk import fill, small_disk
 
-from lambdanb.executor.database import StoreUnusable, open_reader
 from lambdanb.executor.record_reader import read_metrics, read_records
 from lambdanb.executor.record_store import SCHEMA_VERSION, RecordStore
 from lambdanb.model import histogram
+from lambdanb.model.database import StoreUnusable, open_reader
 from lambdanb.model.records import COLUMNS, Record
 
 START_MS = 1_795_474_320_000  # a full hour's minute

@@ -18,10 +18,10 @@ import pytest
 from full_disk import fill, small_disk
 
 from lambdanb.executor import concurrency
-from lambdanb.executor.database import StoreUnusable
 from lambdanb.executor.registry import Registry
 from lambdanb.executor.versions import FunctionVersion
 from lambdanb.model.configuration import Configuration
+from lambdanb.model.database import StoreUnusable
 from lambdanb.model.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,

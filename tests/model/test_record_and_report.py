@@ -25,7 +25,7 @@ RECORD = Record(
 
 
 def test_a_record_is_a_row() -> None:
-    assert len(RECORD.values()) == len(COLUMNS) == 18
+    assert len(RECORD.values()) == len(COLUMNS) == 20
     assert dict(zip(COLUMNS, RECORD.values(), strict=True)) == RECORD.to_json()
     assert Record.from_json(RECORD.to_json()).values() == RECORD.values()
 

@@ -113,6 +113,17 @@ def test_the_watchdog_clears_up_after_a_killed_executor(executor: Executor) -> N
     assert (executor.folder / "watchdog.log").read_text() == ""
 
 
+def test_the_next_executor_keeps_its_socket(executor: Executor) -> None:
+    """It may be up before the watchdog of the one that was killed is done: the name is the same, the socket isn't."""
+    watchdog = os.pidfd_open(executor.watchdog)
+    (executor.folder / "next.sock").touch()
+    (executor.folder / "next.sock").rename(executor.folder / "executor.sock")
+    executor.process.kill()
+    _await_end([watchdog, *executor.handles])
+    os.close(watchdog)
+    assert (executor.folder / "executor.sock").exists()
+
+
 def test_stopped_and_deaf_processes_are_cleared_up_too(executor: Executor) -> None:
     tree.send_signal(executor.pids, signal.SIGSTOP)
     executor.process.kill()

@@ -1,6 +1,7 @@
-"""The gateway's connection to its executor: many requests under way on one socket, each answer to its own waiter.
+"""A part's connection to its executor (the gateway's, the sources'): many requests under way on one socket, each answer
+to its own waiter.
 
-The connection's end is the gateway's end: the executor, which owns everything, is gone.
+The connection's end is the part's end: the executor, which owns everything, is gone.
 """
 
 from __future__ import annotations
