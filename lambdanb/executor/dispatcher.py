@@ -291,9 +291,8 @@ class Dispatcher:
                 "throttled",
                 throttle.reason,
                 invocation.trigger,
-                0.0,
-                invocation.batch_size,
-                invocation.iterator_age_ms,
+                batch_size=invocation.batch_size,
+                iterator_age_ms=invocation.iterator_age_ms,
             )
         )
         self.on_write()
