@@ -292,6 +292,7 @@ class Dispatcher:
                 throttle.reason,
                 invocation.trigger,
                 0.0,
+                False,
                 invocation.batch_size,
                 invocation.iterator_age_ms,
             )
