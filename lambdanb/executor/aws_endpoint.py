@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lambdanb.executor.loop import Loop
 from lambdanb.executor.own_log import tell
+from lambdanb.executor.part_process import PartProcess
 from lambdanb.executor.server import bind_in_folder
 from lambdanb.executor.socket_process import BACKLOG, SocketProcess
 from lambdanb.model.errors import ServiceException
@@ -38,16 +39,11 @@ class AwsEndpoint:
     def __init__(self, loop: Loop, home: Path, watchdog: Watchdog) -> None:
         # New with each executor: with it end the credentials of all functions.
         self._secret = secrets.token_bytes(32)
-        self._gateway = SocketProcess(
-            loop, watchdog, home, "lambdanb.gateway", lambda: _listen(home / "gateway.port"), secret=self._secret
-        )
+        gateway = PartProcess(home, watchdog, "lambdanb.gateway", secret=self._secret)
+        self._gateway = SocketProcess(loop, "The gateway", gateway, lambda: _listen(home / "gateway.port"))
+        emulator = PartProcess(home, watchdog, "lambdanb.sources.emulator", orderly_s=_EMULATOR_ENDS_S)
         self._emulator = SocketProcess(
-            loop,
-            watchdog,
-            home,
-            "lambdanb.sources.emulator",
-            lambda: bind_in_folder(home / "run", EMULATOR_SOCKET, BACKLOG),
-            orderly_s=_EMULATOR_ENDS_S,
+            loop, "The emulator", emulator, lambda: bind_in_folder(home / "run", EMULATOR_SOCKET, BACKLOG)
         )
 
     def url(self) -> str:

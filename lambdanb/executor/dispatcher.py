@@ -291,8 +291,10 @@ class Dispatcher:
                 "throttled",
                 throttle.reason,
                 invocation.trigger,
-                batch_size=invocation.batch_size,
-                iterator_age_ms=invocation.iterator_age_ms,
+                0.0,
+                False,
+                invocation.batch_size,
+                invocation.iterator_age_ms,
             )
         )
         self.on_write()

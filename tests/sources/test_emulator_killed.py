@@ -127,6 +127,7 @@ def test_a_hung_one_without_its_supervisor(home: Path) -> None:
     told = endpoint_of(home)
     s3 = client_of(told, "s3", attempts=8)
     s3.create_bucket(Bucket="box")
+    s3.put_object(Bucket="box", Key="first", Body=b"on disk, and with it its bucket")
     stopped = process_of(home, EMULATED).pid
     os.kill(stopped, signal.SIGSTOP)
     os.kill(process_of(home, SUPERVISOR).pid, signal.SIGKILL)
@@ -138,8 +139,8 @@ def fill(told: dict[str, str]) -> None:
     """Something of every service."""
     client_of(told, "s3").create_bucket(Bucket="box")
     client_of(told, "s3").put_object(Bucket="box", Key="k", Body=b"object", Metadata={"a": "b"})
-    table(client_of(told, "dynamodb"), "t")
-    client_of(told, "dynamodb").put_item(TableName="t", Item={"id": {"S": "item"}})
+    table(client_of(told, "dynamodb"), "table")
+    client_of(told, "dynamodb").put_item(TableName="table", Item={"id": {"S": "item"}})
     client_of(told, "kinesis").create_stream(StreamName="s", ShardCount=1)
     client_of(told, "kinesis").get_waiter("stream_exists").wait(StreamName="s", WaiterConfig={"Delay": 1})
     client_of(told, "kinesis").put_record(StreamName="s", Data=b"record", PartitionKey="p")
@@ -154,7 +155,7 @@ def check(told: dict[str, str]) -> None:
     """All of it is there."""
     found = client_of(told, "s3").get_object(Bucket="box", Key="k")
     assert (found["Body"].read(), found["Metadata"]) == (b"object", {"a": "b"})
-    assert client_of(told, "dynamodb").get_item(TableName="t", Key={"id": {"S": "item"}})["Item"]
+    assert client_of(told, "dynamodb").get_item(TableName="table", Key={"id": {"S": "item"}})["Item"]
     kinesis = client_of(told, "kinesis")
     (shard,) = kinesis.list_shards(StreamName="s")["Shards"]
     start = kinesis.get_shard_iterator(StreamName="s", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
