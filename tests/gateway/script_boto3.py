@@ -20,7 +20,7 @@ from talk import NOTHING, Client, pages, refused
 
 def what_is_not_offered(aws: Client) -> None:
     assert pages(aws, "list_event_source_mappings", "EventSourceMappings") == []
-    with refused("InvalidParameterValueException", 400, "CreateEventSourceMapping isn't offered by lambdanb"):
+    with refused("InvalidParameterValueException", 400, "Error occurred while ReceiveMessage. SQS Error Code"):
         aws.create_event_source_mapping(FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q")
     with refused("ResourceNotFoundException", 404, NOTHING):
         aws.get_event_source_mapping(UUID="00000000-0000-0000-0000-000000000000")
