@@ -8,7 +8,7 @@ event source mapping. Each mapping has pollers of its own, so that none waits fo
 
 What is decided stands apart from what is done. Decided, from plain data with the times handed in: which records make a
 batch (`batching`), in which order and behind which checkpoint (`progress`), what follows a failure (`attempts`), what a
-function's answer means (`answers`), which shards may be read (`lineage`), what an event looks like (`records`,
-`filtering`). Done: reading (`kinesis`, `dynamodb`, `queues`), invoking (`lanes`, `queue_mapping`), telling of what was
-given up (`destinations`), keeping checkpoints (`checkpoints`).
+function's answer means (`answers`), which shards may be read (`lineage`), what an event looks like (`records`), how
+often to ask (`pace`). Done: reading (`streams`, `shard_run`, `queue_mapping`), invoking (`lanes`, `invoking`), telling
+of what was given up (`destinations`), keeping checkpoints (`checkpoints`). `keeper` begins and stops a mapping.
 """

@@ -1,7 +1,7 @@
 """`python -m lambdanb.sources.emulated DESCRIPTOR PARENT`: MiniStack, served on that listening socket.
 
-Nothing of MiniStack's is used but its ASGI application and what writes its state; its settings are in
-`emulated_environment`. What is added:
+Nothing of MiniStack's is used but its ASGI application, what writes its state, and what forgets old iterators of
+Kinesis; its settings are in `emulated_environment`. What is added:
 
 - it answers the home's own gateway only. MiniStack takes the key "test", any account's number and a request without a
   key for the root user, and has pages that need no key at all: whoever reaches it is its master.
@@ -19,6 +19,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from lambdanb.sources.snapshots import Snapshots
 _BACKLOG = 512
 _KEEP_ALIVE_S = 75.0
 _LAST_REQUESTS_S = 0.5
+_EXPIRY_EVERY_S = 10.0
 _READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "Receive")
 
 Scope = dict[str, Any]
@@ -91,13 +93,31 @@ def hold(path: Path) -> int:
     return lock
 
 
+def seldom(work: Callable[[], None], every_s: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:
+    """Work that is done at most so often, however often it is asked for."""
+    due_s = clock()
+
+    def maybe() -> None:
+        nonlocal due_s
+        now_s = clock()
+        if now_s >= due_s:
+            due_s = now_s + every_s
+            work()
+
+    return maybe
+
+
 async def serve(descriptor: int, lock: int) -> None:
     """Until SIGTERM."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack import app as ministack
     from ministack.core.persistence import save_all
+    from ministack.services import kinesis
 
+    # Each read makes an iterator that is good for 5 minutes, and each request looks through all of them for old ones:
+    # with a stream that is read all the time, a request would soon take longer than everything else together.
+    kinesis._expire_iterators = seldom(kinesis._expire_iterators, _EXPIRY_EVERY_S)
     snapshots = Snapshots(lambda: save_all(ministack._build_persistence_save_dict()), lock)
 
     def on_change() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_BEHIND = 50_000
 """Records that are read beyond the checkpoint: those of other lanes than the one that is stuck."""
+_SLOW_S = 0.1
+"""An answer of this machine's that takes longer may be another process's: the emulator, started again."""
 
 
 class ShardRun:
@@ -116,6 +118,7 @@ class ShardRun:
             except CallFailed as error:
                 failures += 1
                 if not isinstance(error, Busy):
+                    iterator = None
                     self.run.cannot_read(error)
                 await self.run.pause(attempts.wait_s(failures, 1.0))
                 continue
@@ -129,9 +132,12 @@ class ShardRun:
                 self.read_until_s = asked_s
             if read.records or self.run.mapping.tumbling_window_s:
                 self.wake()
-            iterator = read.next
-            if iterator is None:
+            if read.next is None:
                 break
+            # An emulator that has begun anew may have forgotten records, and count an iterator of before by what it has
+            # now. A sequence number says the same to both.
+            slow = self.run.local and time.time() - asked_s > _SLOW_S
+            iterator = None if slow else read.next
             if not read.more:
                 await self.run.pause(pause_s(time.monotonic() - heard_s, local=self.run.local))
         self.ended = not self.run.stopping

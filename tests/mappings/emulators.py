@@ -95,12 +95,12 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"nothing listens after {READY_S} s: {log.read_text()[-2000:]}")
 
 
-_clients: dict[tuple[str, str], Any] = {}
+_clients: dict[tuple[str, ...], Any] = {}
 
 
 def client(variables: dict[str, str], service: str) -> Any:
     """botocore's client of a service: one for all tests, as it takes long to make."""
-    key = (variables["AWS_ENDPOINT_URL"], service)
+    key = (variables["AWS_ENDPOINT_URL"], variables["AWS_ACCESS_KEY_ID"], service)
     if key not in _clients:
         _clients[key] = make_client(service, variables)
     return _clients[key]

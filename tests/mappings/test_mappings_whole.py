@@ -257,6 +257,7 @@ def test_kill_9_in_mid_batch(whole: Path, aws: Aws, name: str, witness: Witness,
         executor = executor_pid(whole)
         assert executor is not None
         os.kill(executor, signal.SIGKILL)
+        wait_for_end(executor)
         wait_for_end(sources.pid)
         Executor.of(whole).ask("hello")
     if kind == "sqs":  # the test needn't wait for the visibility timeout

@@ -6,8 +6,8 @@ from lambdanb.sources.pace import Concurrency, pause_s
 
 
 def test_a_busy_source_is_asked_often_an_idle_one_seldom() -> None:
-    assert pause_s(0.0, local=True) == 0.01
-    assert pause_s(4.0, local=True) == 0.04
+    assert pause_s(0.0, local=True) == 0.02
+    assert pause_s(4.0, local=True) == 0.2
     assert pause_s(3600.0, local=True) == 0.5
     assert pause_s(0.0, local=False) == pause_s(3600.0, local=False) == 1.0
 
