@@ -63,8 +63,8 @@ def process_of(home: Path, module: str) -> psutil.Process:
 
 
 def processes_of(home: Path, module: str) -> list[psutil.Process]:
-    """The processes of a home that run a module: the emulator's isn't told its home, but works in it."""
-    found = []
+    """The processes of a home that run a module, without forks of theirs, which write snapshots."""
+    found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
@@ -72,10 +72,18 @@ def processes_of(home: Path, module: str) -> list[psutil.Process]:
                 found.append(process)
         except psutil.Error:
             continue
-    return found
+    return [process for process in found if _parent(process) not in {each.pid for each in found}]
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
 
 
 def _works_in(pid: int, home: Path) -> bool:
+    """The emulator isn't told its home, but lives in it."""
     try:
         environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
