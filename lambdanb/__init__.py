@@ -59,18 +59,22 @@ _WHERE = {
     "unload_ipython_extension": "lambdanb.notebook",
 }
 __all__ = [*_WHERE]
+_ROOMS = ("analysis", "simulator", "streams")
+"""Packages that people use by name."""
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     module = _WHERE.get(name)
-    if module is None:
-        raise AttributeError(f"module 'lambdanb' has no attribute {name!r}; it has {', '.join(_WHERE)}")
+    if module is None and name not in _ROOMS:
+        raise AttributeError(f"module 'lambdanb' has no attribute {name!r}; it has {', '.join((*_WHERE, *_ROOMS))}")
     import importlib
 
+    if module is None:
+        return importlib.import_module(f"lambdanb.{name}")
     value = globals()[name] = getattr(importlib.import_module(module), name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *_WHERE, *_ROOMS})

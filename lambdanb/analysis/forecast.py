@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lambdanb.analysis.told import dollars, short
 from lambdanb.model.billing import Bill, monthly_cost
 from lambdanb.model.outcome import Outcome
 from lambdanb.model.rules import Rules
@@ -62,11 +63,11 @@ class Forecast:
     def __repr__(self) -> str:
         outcome, runs = self.outcome, len(self.runs)
         p50, p99 = (outcome.latency_ms(percent) for percent in (50, 99))
-        latency = "" if p50 is None or p99 is None else f", p50 {_short(p50)} ms, p99 {_short(p99)} ms"
+        latency = "" if p50 is None or p99 is None else f", p50 {short(p50)} ms, p99 {short(p99)} ms"
         times = "" if runs == 1 else f", the first of {runs} runs"
         return (
             f"<Forecast, simulated: {outcome.count('arrivals'):,} invocations in {outcome.seconds:g} s{latency}, "
-            f"{outcome.count('cold'):,} cold, {outcome.count('throttled'):,} throttled, ${outcome.cost:,.2f}{times}>"
+            f"{outcome.count('cold'):,} cold, {outcome.count('throttled'):,} throttled, {dollars(outcome.cost)}{times}>"
         )
 
     def _repr_html_(self) -> str:
@@ -76,11 +77,6 @@ class Forecast:
     def cost(self, *, free_tier: bool = False) -> Bill:
         """The bill of the first run, exact, as if it were all of its month: `.cents()` rounds as AWS does."""
         return monthly_cost(self.runs[0].usages, self.rules, free_tier=free_tier)
-
-
-def _short(value: float) -> str:
-    """Three digits, never as a power: 5,340."""
-    return f"{float(f'{value:.3g}'):,g}"
 
 
 def _band(values: Floats) -> tuple[float, float, float, float]:

@@ -68,18 +68,21 @@ def _check(function: Any, stream: Any, seconds: Any) -> None:
         raise ValueError(f"seconds is {seconds}; give a finite number over 0")
 
 
-def times_of(stream: ArrivalStream, seconds: float, seed: int) -> NDArray[Any]:
-    """The stream's times. Raises ValueError for times out of order or out of range."""
+def times_of(
+    stream: ArrivalStream, seconds: float, seed: int, *, most: int = MOST_REQUESTS, what: str = "one load test sends"
+) -> NDArray[Any]:
+    """The stream's times. Raises ValueError for times out of order or out of range, and for more than `most`, which is
+    what `what` says."""
     import numpy as np
 
     chunks, count = [], 0
     for chunk in stream.chunks(seed, seconds):
         chunks.append(chunk)
         count += len(chunk)
-        if count > MOST_REQUESTS:
+        if count > most:
             raise ValueError(
-                f"{stream!r:.80} has more than {MOST_REQUESTS:,} requests in {seconds:g} s, the most that one load "
-                "test sends: give fewer seconds or a lower rate, or forecast it by simulate"
+                f"{stream!r:.80} has more than {most:,} requests in {seconds:g} s, the most that {what}: give fewer "
+                "seconds or a lower rate, or forecast it by simulate"
             )
     times = np.concatenate(chunks).astype(float) if chunks else np.empty(0)
     if len(times) and not (times[0] >= 0 and times[-1] < seconds and (np.diff(times) >= 0).all()):

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lambdanb.analysis.bill_of_records import bill_of
+from lambdanb.analysis.told import dollars, short
 from lambdanb.model.billing import Bill, provisioned_concurrency
 from lambdanb.model.outcome import Outcome
 from lambdanb.model.rules import TODAY, Rules
@@ -143,15 +144,15 @@ class LoadResult:
         return plot_runs([self, *others], names)
 
     def __repr__(self) -> str:
-        told = [f"{len(self.records):,} requests in {self.seconds:g} s"]
+        told = [f"{len(self.records):,} requests in {short(self.seconds)} s"]
         for status, count in self.records["status"].value_counts().items():
             if status != "ok":
                 told.append(f"{count:,} {'errors' if status == 'error' else status}")
         for percent in (50.0, 99.0):
             latency_ms = self.outcome.latency_ms(percent)
             if latency_ms is not None:
-                told.append(f"p{percent:g} {float(f'{latency_ms:.3g}'):,g} ms")
-        told.append(f"${self.outcome.cost:.3g}")
+                told.append(f"p{percent:g} {short(latency_ms)} ms")
+        told.append(dollars(self.outcome.cost))
         return "\n".join([f"<LoadResult of {self.function}: {', '.join(told)}>", *self.notes])
 
     def _repr_html_(self) -> str:

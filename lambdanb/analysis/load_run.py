@@ -61,7 +61,7 @@ class LoadRun:
         self.executor = function._executor
         described = function.description
         self._configuration = described["configuration"]
-        self._provisioned = _kept_ready(described)
+        self._provisioned = kept_ready(described)
         self._rules = RULES[self.executor.ask("settings")["rules"]]
         self.after_id = newest_id(self.executor)
         self._interrupted = False
@@ -158,7 +158,7 @@ class LoadRun:
         raise RuntimeError(f"The load's own process failed (exit code {code}): {self._loader.errors()}")
 
 
-def _kept_ready(described: dict[str, Any]) -> int:
+def kept_ready(described: dict[str, Any]) -> int:
     """How many environments are provisioned for the version that a function's description is of."""
     version_of = {alias["name"]: alias["version"] for alias in described["aliases"]}
     return sum(

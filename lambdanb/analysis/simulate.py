@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol, TypedDict
+from threading import Event
+from typing import Protocol, TypedDict, TypeVar
 
 from lambdanb.analysis.forecast import Forecast
+from lambdanb.analysis.outcome_of_records import window_count
 from lambdanb.model.numbers import is_number, is_whole
 from lambdanb.model.rules import TODAY, Rules
 from lambdanb.simulator.arrivals import Arrivals, arrivals, nth_seed
@@ -44,7 +46,7 @@ def simulate(
     seconds: float,
     seed: int = 0,
     runs: int = 1,
-    windows: int = 100,
+    windows: int | None = None,
     rules: Rules = TODAY,
     concurrency: int | None = None,
     reuse: str = "most-recently-used",
@@ -64,7 +66,8 @@ def simulate(
     seconds      how long
     seed         the same one gives the same forecast. The first run takes the stream's times under this very seed
     runs         replications, each with other random numbers: more of them tell how sure the forecast is
-    windows      how many windows of time the results are kept by, at most 10,000 (each costs 20 KB)
+    windows      how many windows of time the results are kept by, at most 10,000 (each costs 20 KB); None: as many as a
+                 load test of that length has, some 100, so that both can be laid over each other
     rules        limits, billing and prices: `model.rules.TODAY`, `PREVIEW_2014`, or either with numbers replaced
     concurrency  the account's; None: the rules'
     reuse        which idle environment an invocation goes to: "most-recently-used" or "newest-created"
@@ -73,7 +76,8 @@ def simulate(
     compiled     False runs the kernel in plain Python, some 100 times slower: the reference
 
     It starts with no environments but provisioned ones, and what is under way at the end counts up to the end.
-    Memory is in proportion to environments, windows and functions, not to invocations.
+    Memory is in proportion to environments, windows and functions, not to invocations. Ctrl-C ends it, within some
+    ten thousand invocations, and nothing comes of it.
 
     Raises TypeError for what is no profile, model, stream or rules, ValueError for what can't be, naming the value and
     what is allowed, and `policies.KeepAlivePolicyError` where a policy of one's own raises, with the function's name
@@ -98,7 +102,8 @@ def simulate(
         raise ValueError(f"reuse is {reuse!r}: it must be one of {', '.join(REUSE)}")
     if not isinstance(rules, Rules):
         raise TypeError(f"rules are model.rules.TODAY, PREVIEW_2014 or either with numbers replaced, not {rules!r:.80}")
-    _check_whole("windows", windows, 1, MOST_WINDOWS)
+    count = window_count(seconds) if windows is None else windows
+    _check_whole("windows", count, 1, MOST_WINDOWS)
     _check_whole("seed", seed, 0)
     _check_whole("runs", runs, 1)
     if threads is not None:
@@ -109,12 +114,14 @@ def simulate(
         if model.mapping is not None and len(models) > 1:
             raise ValueError(f"{model.name}: mapping is given: such a function is forecast alone, not {len(models)}")
 
+    ended = Event()
+
     def one(number: int) -> Run:
         its_seed = nth_seed(seed, number)
         common = _Common(
             concurrency=account,
             seconds=seconds,
-            windows=windows,
+            windows=count,
             newest_created_first=reuse == "newest-created",
             seed=its_seed,
             compiled=compiled,
@@ -125,11 +132,29 @@ def simulate(
             if mapping is None
             else MappedReplication(models[0], mapping, rules, **common)
         )
-        replication.run(arrivals(streams, its_seed, seconds))
+        try:
+            replication.run(_until(ended, arrivals(streams, its_seed, seconds)))
+        except BaseException:
+            ended.set()  # nothing can come of the other runs
+            raise
         return run_of(replication, models, rules)
 
     with ThreadPoolExecutor(min(runs, threads or os.cpu_count() or 1)) as pool:
-        return Forecast(rules, list(pool.map(one, range(runs))))
+        try:
+            return Forecast(rules, list(pool.map(one, range(runs))))
+        finally:
+            ended.set()  # after an interrupt: the pool waits for what is under way
+
+
+Item = TypeVar("Item")
+
+
+def _until(ended: Event, items: Iterator[Item]) -> Iterator[Item]:
+    """The items, until it is said that nobody wants more of them."""
+    for item in items:
+        if ended.is_set():
+            return
+        yield item
 
 
 class _Common(TypedDict):

@@ -15,7 +15,7 @@ import ipywidgets
 from lambdanb.analysis.forecast_view import ForecastView
 from lambdanb.analysis.live_view import LoadView
 from lambdanb.analysis.load import times_of
-from lambdanb.analysis.load_run import LoadRun
+from lambdanb.analysis.load_run import LoadRun, kept_ready
 from lambdanb.analysis.payloads import payloads_of
 from lambdanb.client.function import Function
 from lambdanb.model.errors import ExecutorLost, ServiceError
@@ -37,7 +37,7 @@ MEASURED, SIMULATED = "measured", "simulated"
 SPEEDS = {"as it would run": 1.0, "10 times as fast": 10.0, "a minute per s": 60.0, "an hour per s": 3600.0}
 MOST_REQUESTS = 1_000_000
 """Of a measured run, whose table has room for so many; a forecast may have _MOST_SIMULATED."""
-_MOST_SIMULATED = 20_000_000
+_MOST_SIMULATED = 10_000_000
 _MOST_EVENTS = 10_000
 _SHOWN_S = 60.0
 _FRAME_S = 0.2
@@ -133,8 +133,10 @@ class StreamDashboard:
         due_s = self._due_s(seconds)
         if self.controls["how"].value == SIMULATED:
             account = self.function._executor.ask("settings")
-            reserved = self.function.description["reserved_concurrency"]
-            model = self.function.profile().simulated(reserved=reserved)
+            described = self.function.description
+            model = self.function.profile().simulated(
+                reserved=described["reserved_concurrency"], provisioned=kept_ready(described)
+            )
             rules, concurrency = RULES[account["rules"]], account["concurrency"]
             return ForecastView(model, due_s, seconds, speed=self._speed, rules=rules, concurrency=concurrency)
         payloads = payloads_of(self._event, min(MOST_REQUESTS, _MOST_EVENTS))
@@ -155,7 +157,7 @@ class StreamDashboard:
                 f"{seconds:,.0f} s of this stream are {expected:,.0f} requests, more than the {most:,} that a "
                 f"{self.controls['how'].value} run takes: lower the rate or the seconds"
             )
-        return times_of(stream, seconds, _SEED)
+        return times_of(stream, seconds, _SEED, most=most, what=f"a {self.controls['how'].value} run takes")
 
     def _run(self, view: LoadView | ForecastView) -> None:
         """In a thread: look until it is over, then tell what came of it."""

@@ -11,7 +11,7 @@ from lambdanb.model.numbers import is_number
 from lambdanb.model.rules import TODAY
 from lambdanb.simulator.laws import Law, law
 from lambdanb.simulator.mappings import QueueMapping, StreamMapping
-from lambdanb.simulator.policies import Decision, OwnPolicy, Policy
+from lambdanb.simulator.policies import Decision, KeepAlivePolicyError, OwnPolicy, Policy, is_policy
 
 ARCHITECTURES = ("x86_64", "arm64")
 
@@ -36,7 +36,7 @@ class EventInvocations:
         retries, age_s = self.maximum_retry_attempts, self.maximum_event_age_s
         if retries not in (0, 1, 2):
             raise ValueError(f"maximum_retry_attempts is {retries!r}: it must be 0, 1 or 2")
-        if not 60 <= age_s <= 21_600:
+        if not (is_number(age_s) and 60 <= age_s <= 21_600):
             raise ValueError(f"maximum_event_age_s is {age_s!r}: it must be from 60 to 21,600")
 
 
@@ -89,6 +89,10 @@ class Simulated:
             value = getattr(self, attribute)
             if value is not None:
                 law(value, self._what(attribute))
+        if isinstance(self.keep_alive, type) and not is_policy(self.keep_alive):
+            raise ValueError(
+                f"{self._what('keep_alive')} is {self.keep_alive!r}: a policy's class has observe and window"
+            )
         if self.keep_alive is not None and not callable(self.keep_alive):
             raise ValueError(
                 f"{self._what('keep_alive')} is {self.keep_alive!r}: it must be a policy's class or a function of the "
@@ -123,6 +127,8 @@ class Simulated:
             raise ValueError(
                 f"{self._what('provisioned')} is {self.provisioned}, more than the {self.reserved} reserved"
             )
+        if self.event is not None and not isinstance(self.event, EventInvocations):
+            raise ValueError(f"{self._what('event')} is {self.event!r:.80}: it must be an EventInvocations")
         if self.mapping is not None:
             self._check_mapping()
 
@@ -153,7 +159,13 @@ class Simulated:
         if self.keep_alive is None:
             return None
         if isinstance(self.keep_alive, type):
-            return cast(Policy, self.keep_alive())
+            try:
+                return cast(Policy, self.keep_alive())
+            except Exception as error:
+                raise KeepAlivePolicyError(
+                    f"{self.name}: keep_alive {self.keep_alive.__qualname__}() raised {type(error).__name__}: {error}. "
+                    "Each run makes one of its own, without arguments"
+                ) from error
         return OwnPolicy(self.keep_alive)
 
     def _check_mapping(self) -> None:

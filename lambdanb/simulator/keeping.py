@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lambdanb.simulator.counting import step
 from lambdanb.simulator.function_model import Simulated
-from lambdanb.simulator.policies import KeepAlivePolicyError, Policy, Window
+from lambdanb.simulator.policies import KeepAlivePolicyError, Policy, Window, tell, window_of
 from lambdanb.simulator.state import (
     ENDED,
     ENVIRONMENTS,
@@ -85,7 +85,7 @@ class Keeping:
             self._free(group, -1, int(newest_idle[group]))
         policy = self._policies[f]
         if policy is not None:
-            policy.observe(now_s - recent_since_s)
+            self._tell(f, policy, now_s - recent_since_s, now_s)
         return e
 
     def finish(self, ring: Ring) -> None:
@@ -100,10 +100,18 @@ class Keeping:
 
     def _ask(self, f: int, policy: Policy, now_s: float) -> Window:
         try:
-            return policy.window()
-        except Exception as error:
-            why = str(error) if isinstance(error, KeepAlivePolicyError) else f"{type(error).__name__}: {error}"
-            raise KeepAlivePolicyError(f"{self._names[f]}, {now_s:g} s after the start: {why}") from error
+            return window_of(policy)
+        except KeepAlivePolicyError as error:
+            raise self._told(f, now_s, error) from error.__cause__
+
+    def _tell(self, f: int, policy: Policy, idle_s: float, now_s: float) -> None:
+        try:
+            tell(policy, idle_s)
+        except KeepAlivePolicyError as error:
+            raise self._told(f, now_s, error) from error.__cause__
+
+    def _told(self, f: int, now_s: float, error: KeepAlivePolicyError) -> KeepAlivePolicyError:
+        return KeepAlivePolicyError(f"{self._names[f]}, {now_s:g} s after the start: {error}")
 
     def _count_load(self, e: int) -> None:
         """An environment that had been unloaded was loaded again."""

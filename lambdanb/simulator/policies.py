@@ -60,6 +60,36 @@ class KeepAlivePolicyError(RuntimeError):
     """A policy of one's own raised, or gave what is no keep-alive: says which, where it is, and what it was given."""
 
 
+def window_of(policy: Policy) -> Window:
+    """What a policy says for an environment that falls idle now. KeepAlivePolicyError if it fails."""
+    try:
+        window: object = policy.window()
+    except KeepAlivePolicyError:
+        raise
+    except Exception as error:
+        raise _failed(policy, "window", error) from error
+    if not isinstance(window, Window):
+        raise KeepAlivePolicyError(f"{type(policy).__qualname__}.window() gave {window!r:.80}: it must give a Window")
+    return window
+
+
+def tell(policy: Policy, idle_s: float) -> None:
+    """Have a policy observe an idle time. KeepAlivePolicyError if it raises."""
+    try:
+        policy.observe(idle_s)
+    except Exception as error:
+        raise _failed(policy, "observe", error) from error
+
+
+def is_policy(value: object) -> bool:
+    """Whether it has what a policy, or the class of one, must have."""
+    return all(callable(getattr(value, name, None)) for name in ("observe", "window"))
+
+
+def _failed(policy: Policy, method: str, error: Exception) -> KeepAlivePolicyError:
+    return KeepAlivePolicyError(f"{type(policy).__qualname__}.{method}() raised {type(error).__name__}: {error}")
+
+
 class Fixed:
     """Every environment is kept equally long: what AWS is seen to do, and the paper's base line."""
 
@@ -70,6 +100,7 @@ class Fixed:
         """Nothing to learn."""
 
     def window(self) -> Window:
+        """The same one always."""
         return self._window
 
 
@@ -89,6 +120,7 @@ class Distribution:
         """Nothing to learn."""
 
     def window(self) -> Window:
+        """One of a length drawn anew."""
         return Window(0.0, keep_alive.draw(self._law, self._random))
 
 
@@ -126,6 +158,7 @@ class HybridHistogram:
         self._known: Window | None = None
 
     def observe(self, idle_s: float) -> None:
+        """Count it in its bin."""
         place = int(idle_s // self.BIN_S)
         self._known = None
         if place >= self.BINS:
@@ -136,6 +169,7 @@ class HybridHistogram:
         self._seen += 1
 
     def window(self) -> Window:
+        """By the counts so far: a pattern's, or the whole range."""
         if self._known is None:
             self._known = self._pattern() if self._has_pattern() else Window(0.0, self.BINS * self.BIN_S)
         return self._known
@@ -185,9 +219,11 @@ class OwnPolicy:
         self._idle_times_s: deque[float] = deque(maxlen=self.REMEMBERED)
 
     def observe(self, idle_s: float) -> None:
+        """Remember it."""
         self._idle_times_s.append(idle_s)
 
     def window(self) -> Window:
+        """What the function says; KeepAlivePolicyError where it raises, or says what can't be."""
         given = list(self._idle_times_s)
         try:
             answer: object = self._function(given)
@@ -243,11 +279,13 @@ def replay_policy(policy: Policy, arrivals_s: ArrayLike, durations_s: ArrayLike)
     recently is reused first; where none is loaded an environment starts, in the place of the one used most recently.
     Idle time counts until the last invocation ends, so that `Fixed` agrees with `keep_alive_curve`.
 
-    The policy must be new: it keeps what it learns. Some microseconds an invocation.
+    The policy must be new: it keeps what it learns. Some microseconds an invocation. Raises ValueError for what can't
+    be, and KeepAlivePolicyError where the policy raises or gives no Window.
     """
-    if not callable(getattr(policy, "window", None)):
+    if isinstance(policy, type) or not is_policy(policy):
         raise ValueError(
-            f"{policy!r:.80} is no keep-alive policy: policy_of makes one of a number, a law or a function"
+            f"{policy!r:.80} is no keep-alive policy, which has observe and window: policy_of makes one of a number, a "
+            "law or a function; call a class to make one"
         )
     arrivals = np.asarray(arrivals_s, dtype=np.float64)
     durations = np.asarray(durations_s, dtype=np.float64)
@@ -260,7 +298,7 @@ def replay_policy(policy: Policy, arrivals_s: ArrayLike, durations_s: ArrayLike)
 
     def fall_idle(now_s: float) -> None:
         while ends and ends[0] <= now_s:
-            idle.append(_Idle(ends.pop(0), policy.window()))
+            idle.append(_Idle(ends.pop(0), window_of(policy)))
 
     for arrival, duration in zip(arrivals.tolist(), durations.tolist(), strict=True):
         fall_idle(arrival)
@@ -269,7 +307,7 @@ def replay_policy(policy: Policy, arrivals_s: ArrayLike, durations_s: ArrayLike)
         if idle:
             used = idle.pop(-1 if place is None else place)
             idle_s += used.loaded_s(arrival)
-            policy.observe(arrival - used.since_s)
+            tell(policy, arrival - used.since_s)
         bisect.insort(ends, arrival + duration)
     if ends:
         end_s = ends[-1]

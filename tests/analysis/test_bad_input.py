@@ -16,7 +16,7 @@ import lambdanb
 from lambdanb import simulate
 from lambdanb.client.frames import milliseconds
 from lambdanb.model.records import COLUMNS
-from lambdanb.simulator.function_model import Simulated
+from lambdanb.simulator.function_model import EventInvocations, Simulated
 from lambdanb.simulator.keep_alive_curve import keep_alive_curve
 from lambdanb.simulator.policies import KeepAlivePolicyError, policy_of, replay_policy
 from lambdanb.simulator.profile import Profile
@@ -56,6 +56,16 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         lambda: simulate(MODEL, Replay(ROWS, "time"), seconds=60),
         ValueError,
         "the DataFrame has no column 'time'; it has when",
+    ),
+    "events that are none": (
+        lambda: Simulated(warm=0.1, name="resize", event=True),  # type: ignore[arg-type]
+        ValueError,
+        "resize: event is True: it must be an EventInvocations",
+    ),
+    "an event's age in words": (
+        lambda: EventInvocations(maximum_event_age_s="1 h"),  # type: ignore[arg-type]
+        ValueError,
+        "maximum_event_age_s is '1 h': it must be from 60 to 21,600",
     ),
     "a profile with no records": (
         lambda: Profile.from_records(pd.DataFrame(columns=list(COLUMNS))),
@@ -135,7 +145,7 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
     "a policy that is none": (
         lambda: replay_policy(600, [1.0], 0.5),  # type: ignore[arg-type]
         ValueError,
-        "600 is no keep-alive policy: policy_of makes one of a number, a law or a function",
+        "600 is no keep-alive policy, which has observe and window: policy_of makes one of a number, a law or a",
     ),
     "arrivals as text": (
         lambda: keep_alive_curve("now", 0.3, seconds=60),  # type: ignore[arg-type]

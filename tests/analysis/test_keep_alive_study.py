@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from lambdanb.analysis.keep_alive_study import MOST_INVOCATIONS, keep_alive_study
 from lambdanb.simulator.laws import Exponential, Fixed
@@ -51,6 +52,20 @@ def test_too_many_to_be_answered_at_once() -> None:
 def test_a_length_of_nothing() -> None:
     with pytest.raises(ValueError, match="seconds is 0"):
         keep_alive_study(Poisson(1), Fixed(1.0), seconds=0)
+
+
+@pytest.mark.parametrize("duration_s", [0.01, 3.0])
+def test_no_legend_lies_over_the_curves(duration_s: float) -> None:
+    """With long durations the environments stay near the top."""
+    axes = keep_alive_study(Poisson(5), Fixed(duration_s), seconds=5_000).plot(60)
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None
+    FigureCanvasAgg(figure).draw()
+    for ax in axes[:2]:
+        legend = ax.get_legend()
+        assert legend is not None
+        assert not legend.get_window_extent().overlaps(ax.get_window_extent())
+        assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_the_figure_marks_the_keep_alive() -> None:

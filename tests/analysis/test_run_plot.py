@@ -90,3 +90,13 @@ def test_a_long_latency_is_no_power_of_ten() -> None:
     slow = simulate(Simulated(warm=5.34), Poisson(1), seconds=60)
     assert "p50 5,3" in slow.plot().legends[0].get_texts()[0].get_text()
     assert "p50 5,3" in repr(slow)
+
+
+def test_what_is_laid_over_each_other_has_the_same_windows() -> None:
+    """Else the same arrivals would look different."""
+    assert forecast().outcome.windows.index.tolist() == pytest.approx(result().outcome.windows.index.tolist())
+
+
+def test_little_money_is_told_without_a_power_of_ten() -> None:
+    assert "$0.0000" in repr(forecast())
+    assert repr(result()) == "<LoadResult of plain: 60 requests in 6 s, p50 60 ms, p99 60 ms, $0.00000600>"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,11 +15,14 @@ import pytest
 from plain_streams import GivenTimes, PoissonArrivals
 
 from lambdanb.analysis.forecast import Forecast
+from lambdanb.analysis.outcome_of_records import window_count
 from lambdanb.analysis.simulate import simulate
 from lambdanb.model.histogram import bucket
 from lambdanb.model.rules import PREVIEW_2014, TODAY
 from lambdanb.simulator.function_model import Simulated
 from lambdanb.simulator.laws import Exponential, LogNormal, Sample, Uniform
+from lambdanb.simulator.policies import KeepAlivePolicyError, Window
+from lambdanb.streams import Poisson
 
 GB = 1024
 
@@ -359,5 +366,54 @@ def test_a_changed_rule_keeps_its_prices() -> None:
 def test_a_forecast_is_shown_as_what_it_is() -> None:
     told = simulate(Simulated(warm=0.1), GivenTimes([0.0, 1.0, 2.0]), seconds=10, runs=2)
     assert repr(told).startswith("<Forecast, simulated: 3 invocations in 10 s, p50 ")
-    assert repr(told).endswith(", 1 cold, 0 throttled, $0.00, the first of 2 runs>")
+    assert repr(told).endswith(", 1 cold, 0 throttled, $0.00000123, the first of 2 runs>")
     assert "<table" in told._repr_html_()
+
+
+class Endless:
+    """Has more and more times; when some have been taken, somebody presses Ctrl-C."""
+
+    def __init__(self, gives_up_at: int, pressed_at: int | None = None) -> None:
+        self.gives_up_at, self.pressed_at = gives_up_at, pressed_at
+        self.taken = 0
+
+    def chunks(self, seed: int = 0, until_s: float = math.inf) -> Iterator[Any]:
+        while self.taken < self.gives_up_at:
+            yield self.taken + np.linspace(0.0, 0.9, 1_000)
+            self.taken += 1
+            if self.taken == self.pressed_at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_forecast() -> None:
+    stream = Endless(20_000, pressed_at=5)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(Simulated(warm=0.01), stream, seconds=1e9)
+    assert stream.taken < stream.gives_up_at
+
+
+def test_a_run_that_fails_ends_the_others() -> None:
+    class FailsTheSecondTime:
+        made = 0
+
+        def __init__(self) -> None:
+            FailsTheSecondTime.made += 1
+            self.number = FailsTheSecondTime.made
+
+        def observe(self, idle_s: float) -> None:
+            pass
+
+        def window(self) -> Window:
+            if self.number == 2:
+                raise ValueError("the second")
+            return Window(0.0, 600.0)
+
+    stream = Endless(2_000)
+    with pytest.raises(KeepAlivePolicyError, match="the second"):
+        simulate(Simulated(warm=0.0001, keep_alive=FailsTheSecondTime), stream, seconds=1e9, runs=2, threads=2)
+    assert stream.taken < stream.gives_up_at
+
+
+def test_windows_are_as_a_load_test_has_them() -> None:
+    for seconds in (8.0, 60.0, 3_600.0):
+        assert len(simulate(Simulated(warm=0.1), Poisson(1), seconds=seconds).outcome.windows) == window_count(seconds)

@@ -116,6 +116,28 @@ def test_more_than_can_be_sent_is_told(shown: Callable[..., StreamDashboard]) ->
     assert board.wait(0) is None
 
 
+def test_more_than_can_be_forecast_is_told(shown: Callable[..., StreamDashboard]) -> None:
+    board = shown(Poisson(200), seconds=86_400.0)
+    board.controls["how"].value = SIMULATED
+    board.start()
+    assert "17,280,000 requests, more than the 10,000,000 that a simulated run takes" in board.problem
+
+
+def test_a_forecast_has_the_provisioned_environments(home: Path) -> None:
+    function = lambdanb.deploy("kept", ECHO, provisioned_concurrency=2)
+    version = lambdanb.get("kept", next(iter(function.description["provisioned_concurrency"])))
+    version(1)
+    board = dashboard(version, Poisson(1), seconds=60.0)
+    board.controls["how"].value = SIMULATED
+    board.controls["speed"].value = "an hour per s"
+    board.start()
+    result = board.wait(DEADLINE_S)
+    board.close()
+    assert isinstance(result, Forecast), board.problem
+    assert result.outcome.count("cold") == 0
+    assert result.cost().provisioned > 0
+
+
 def test_every_stream_that_is_offered_runs(shown: Callable[..., StreamDashboard]) -> None:
     board = shown(Replay([0.0, 1.0, 2.0]), seconds=10.0)
     assert board.controls["stream"].options[0] == "yours"

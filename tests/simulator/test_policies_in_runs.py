@@ -15,6 +15,7 @@ from lambdanb.simulator.policies import (
     HybridHistogram,
     KeepAlivePolicyError,
     OwnPolicy,
+    Policy,
     Window,
     replay_policy,
 )
@@ -110,3 +111,55 @@ def test_simulate_takes_a_policy_for_all_functions() -> None:
 def test_what_is_no_policy_is_told() -> None:
     with pytest.raises(ValueError, match="keep_alive is 300: it must be a policy's class or a function"):
         Simulated(warm=1.0, keep_alive=300)  # type: ignore[arg-type]
+
+
+class Observes:
+    """A policy whose learning fails."""
+
+    def observe(self, idle_s: float) -> None:
+        raise LookupError("no bin for it")
+
+    def window(self) -> Window:
+        return Window(0.0, 10.0)
+
+
+class GivesSeconds:
+    """A policy that gives what `OwnPolicy` takes, a number."""
+
+    def observe(self, idle_s: float) -> None:
+        pass
+
+    def window(self) -> Window:
+        return 5.0  # type: ignore[return-value]
+
+
+class WantsSeconds(GivesSeconds):
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (Observes, r"thumbnails, 9 s after the start: Observes.observe\(\) raised LookupError: no bin for it"),
+        (GivesSeconds, r"thumbnails, 5 s after the start: GivesSeconds.window\(\) gave 5.0: it must give a Window"),
+        (WantsSeconds, r"thumbnails: keep_alive WantsSeconds\(\) raised TypeError: .*without arguments"),
+    ],
+)
+def test_a_policys_class_that_fails_is_told_as_a_function_is(policy: type[Policy], told: str) -> None:
+    with pytest.raises(KeepAlivePolicyError, match=told):
+        simulate(Simulated(name="thumbnails", warm=1.0, keep_alive=policy), GivenTimes([4.0, 9.0]), seconds=20)
+
+
+def test_a_policy_that_fails_is_told_by_the_replay() -> None:
+    with pytest.raises(KeepAlivePolicyError, match=r"Observes.observe\(\) raised LookupError"):
+        replay_policy(Observes(), [1.0, 2.0, 30.0], 1.0)
+    with pytest.raises(KeepAlivePolicyError, match=r"GivesSeconds.window\(\) gave 5.0"):
+        replay_policy(GivesSeconds(), [1.0, 2.0, 30.0], 1.0)
+    with pytest.raises(ValueError, match="is no keep-alive policy, which has observe and window"):
+        replay_policy(HybridHistogram, [1.0], 1.0)  # type: ignore[arg-type]
+
+
+def test_a_class_that_is_no_policy_is_told() -> None:
+    with pytest.raises(ValueError, match="keep_alive is <class 'int'>: a policy's class has observe and window"):
+        Simulated(warm=1.0, keep_alive=int)  # type: ignore[arg-type]

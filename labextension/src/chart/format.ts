@@ -2,13 +2,13 @@
 
 const PLAIN = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 4 });
 
-/** 1234.5678 as 1,235; 0.0000123 as 1.23e-5; nothing as a dash. */
+/** 1234.5678 as 1,235; 0.0000123 as it is, 0.00000012 as 1.2e-7; nothing as a dash. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) {
     return '–';
   }
   const size = Math.abs(value);
-  return size !== 0 && (size < 1e-3 || size >= 1e9) ? value.toExponential(2).replace(/\.?0+e/, 'e') : PLAIN.format(value);
+  return size !== 0 && (size < 1e-6 || size >= 1e9) ? value.toExponential(2).replace(/\.?0+e/, 'e') : PLAIN.format(value);
 }
 
 const UNITS: [seconds: number, name: string, upTo: number][] = [

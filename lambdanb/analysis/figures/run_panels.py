@@ -15,6 +15,7 @@ from lambdanb.analysis.figures.concurrency import concurrency
 from lambdanb.analysis.figures.inputs import outcome_list, outcome_names, places, window_edges
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
+from lambdanb.analysis.told import dollars, short
 from lambdanb.model.outcome import Outcome
 
 PANELS = 6
@@ -129,5 +130,5 @@ def _told(outcome: Outcome) -> str:
     for percent in (50, 99):
         latency_ms = figures[f"latency_p{percent}_ms"]
         if latency_ms is not None:
-            parts.append(f"p{percent} {style.grouped(float(f'{latency_ms:.3g}'))} ms")
-    return ", ".join([*parts, style.dollars(outcome.cost)])
+            parts.append(f"p{percent} {short(latency_ms)} ms")
+    return ", ".join([*parts, dollars(outcome.cost)])

@@ -273,10 +273,3 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {name}"
     return f"{seconds:.3g} s"
-
-
-def dollars(value: float) -> str:
-    """Money to the cent, or to three digits where that is less: $12.50, $0.000417."""
-    if value >= 1 or value == 0:
-        return f"${value:,.2f}"
-    return f"${value:.{2 - math.floor(math.log10(value))}f}"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from outcomes import empty_outcome, outcome
 
 from lambdanb.analysis.figures import run_panels
-from lambdanb.analysis.figures.style import dollars
+from lambdanb.analysis.told import dollars
 from lambdanb.model.outcome import Outcome
 
 
