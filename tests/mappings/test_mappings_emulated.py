@@ -80,6 +80,23 @@ def test_the_emulator_begins_anew(home: Path, name: str, witness: Witness, kind:
         assert lambda_.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"
 
 
+def test_10_000_records_through_all_of_it(home: Path, name: str, witness: Witness) -> None:
+    """4 shards at factor 10, in order per key, none lost or doubled."""
+    own = variables(home, Executor.of(home).ask("endpoint")["url"])
+    arn = make_stream(own, name, 4)
+    put(own, name, [(f"key-{number % 200}", str(number).encode()) for number in range(10_000)])
+    witness.deploy("reader", memory=128)
+    with lambda_client(home) as lambda_:
+        lambda_.create_event_source_mapping(
+            EventSourceArn=arn, FunctionName="reader", StartingPosition="TRIM_HORIZON", ParallelizationFactor=10
+        )
+        witness.until(lambda: len(witness.records("reader")) >= 10_000)
+    by_key: dict[str, list[int]] = {}
+    for record in witness.records("reader"):
+        by_key.setdefault(record["kinesis"]["partitionKey"], []).append(int(data_of(record)))
+    assert by_key == {f"key-{first}": list(range(first, 10_000, 200)) for first in range(200)}
+
+
 def answers(own: dict[str, str]) -> bool:
     """Whether the services do."""
     sts = make_client("sts", own)

@@ -12,6 +12,9 @@ import pytest
 from emulators import client, make_queue, make_stream, make_table, messages_of, needs, put
 from rig import Event, Failed, Function, Throttled, data_of, mapping_of, running
 
+from lambdanb.sources.checkpoints import Checkpoint
+from lambdanb.sources.streams import KinesisStream
+
 pytestmark = needs("ministack")
 Aws = dict[str, str]
 
@@ -352,6 +355,30 @@ def test_a_mapping_that_was_cut_off_hands_over_again_what_was_under_way(aws: Aws
             await function.until_records(40)
         tens = [[str(n) for n in range(start, start + 10)] for start in (0, 10, 10, 20)]
         assert function.batches == tens
+
+    asyncio.run(main())
+
+
+def test_an_iterator_that_expired_is_renewed(
+    aws: Aws, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MiniStack says the same of one that it doesn't know."""
+    given = KinesisStream.iterator
+    asked: list[Checkpoint] = []
+
+    async def first_a_stale_one(self: KinesisStream, at: Checkpoint) -> str:
+        asked.append(at)
+        return "stale" if len(asked) == 1 else await given(self, at)
+
+    async def main() -> None:
+        arn, function = make_stream(aws, name), Function()
+        put(aws, name, numbered(3))
+        monkeypatch.setattr(KinesisStream, "iterator", first_a_stale_one)
+        async with running(aws, mapping_of(arn), function, tmp_path) as told:
+            await function.until_records(3)
+        assert function.data == ["0", "1", "2"]
+        assert len(asked) == 2
+        assert told == ["OK"]
 
     asyncio.run(main())
 
