@@ -14,9 +14,12 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 EVERY_S = 2.0
+_RESTS = 4.0
+"""Between two snapshots, in units of what one took: much state mustn't keep a processor busy with being written."""
 _LONGEST_S = 60.0
 
 
@@ -30,13 +33,16 @@ class Snapshots:
 
     async def take_all(self, ended: asyncio.Event) -> None:
         """Again and again, and a last one at the end."""
+        took_s = 0.0
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
+                async with asyncio.timeout(max(EVERY_S, _RESTS * took_s)):
                     await ended.wait()
             if self.changed:
                 self.changed = False
+                begun_s = time.monotonic()
                 await self._take_one()
+                took_s = time.monotonic() - begun_s
 
     async def _take_one(self) -> None:
         pid = os.fork()
