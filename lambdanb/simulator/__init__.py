@@ -36,6 +36,7 @@ _WHERE = {
     "replay_policy": "policies",
 }
 _MODULES = ("keep_alive_curve", "laws", "policies", "theory")
+__all__ = [*_WHERE, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:

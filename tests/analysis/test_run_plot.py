@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from plain_runs import forecast, result
 
+from lambdanb.analysis import figures
 from lambdanb.analysis.simulate import simulate
 from lambdanb.analysis.tuning import Tried, Tuning
 from lambdanb.simulator.function_model import Simulated
@@ -100,3 +101,12 @@ def test_what_is_laid_over_each_other_has_the_same_windows() -> None:
 def test_little_money_is_told_without_a_power_of_ten() -> None:
     assert "$0.0000" in repr(forecast())
     assert repr(result()) == "<LoadResult of plain: 60 requests in 6 s, p50 60 ms, p99 60 ms, $0.00000600>"
+
+
+@pytest.mark.parametrize("name", ["concurrency", "latency_cdf", "latency_heatmap", "run_panels", "windows_over_time"])
+def test_a_figure_takes_a_result_or_a_forecast_as_it_is(name: str) -> None:
+    draw = getattr(figures, name)
+    for run in (result(), forecast()):
+        assert draw(run) is not None
+    if name in ("latency_cdf", "run_panels", "windows_over_time"):
+        assert draw([result(), forecast()]) is not None

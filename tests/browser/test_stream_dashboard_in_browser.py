@@ -82,6 +82,9 @@ def test_driven_while_a_cell_runs(open_notebook: Callable[..., Notebook], lab: L
     expect(printed).to_contain_text("rate seen")
     arrivals = shown(notebook).locator(".lambdanb-legend").first
     expect(arrivals).to_have_text(re.compile(r"arrivals\s*([5-9]\d|1\d\d)$"))
+    # Little money in digits, as everywhere.
+    cost = shown(notebook).locator(".lambdanb-legend").nth(4)
+    expect(cost).to_have_text(re.compile(r"list price\s*0\.000\d+$"))
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         notebook.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-name", theme)

@@ -12,7 +12,7 @@ from lambdanb import simulator
 
 
 def test_every_name_is_there() -> None:
-    public = [*simulator._WHERE, *simulator._MODULES]
+    public = simulator.__all__
     assert {"Profile", "Simulated", "HybridHistogram", "theory"} <= set(public) <= set(dir(simulator))
     for name in public:
         assert getattr(simulator, name).__doc__, name

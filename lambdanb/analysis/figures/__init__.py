@@ -4,9 +4,10 @@
     concurrency(outcome).figure                  # a figure of its own
     concurrency(outcome, ax=ax)                  # or drawn into axes that one has
 
-Each takes `ax=` (`axes=` where it has several panels), draws there or into a new Figure, and returns the Axes. Nothing
-touches pyplot. Each says in its upper right corner whether it is measured or simulated. Legends stand right of the
-axes: give a Figure of your own `layout="constrained"`, so that there is room for them.
+What is drawn of a run takes an `Outcome`, or the load test's result or the forecast that has one. Each takes `ax=`
+(`axes=` where it has several panels), draws there or into a new Figure, and returns the Axes. Nothing touches pyplot.
+Each says in its upper right corner whether it is measured or simulated. Legends stand right of the axes: give a Figure
+of your own `layout="constrained"`, so that there is room for them.
 
 Wrong input raises ValueError, which names what is wrong.
 """

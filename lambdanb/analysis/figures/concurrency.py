@@ -6,11 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lambdanb.analysis.figures import style
-from lambdanb.analysis.figures.inputs import window_edges
-from lambdanb.model.outcome import Outcome
+from lambdanb.analysis.figures.inputs import Run, one_outcome, window_edges
 
 
-def concurrency(outcome: Outcome, ax: Axes | None = None) -> Axes:
+def concurrency(outcome: Run, ax: Axes | None = None) -> Axes:
     """Invocations under way over time: the mean of each window.
 
     Warm: in environments that were there when the invocations came. Cold: in those that had to be started for them.
@@ -19,6 +18,7 @@ def concurrency(outcome: Outcome, ax: Axes | None = None) -> Axes:
 
     Raises ValueError for an outcome without windows, or whose windows lack a column.
     """
+    outcome = one_outcome(outcome)
     edges = window_edges(outcome)
     unit_s = style.time_unit(outcome.seconds)
     ax = style.new_axes(ax)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,14 +39,34 @@ def window_edges(outcome: Outcome) -> Floats:
     return np.append(starts, min(end, outcome.seconds) if outcome.seconds > starts[-1] else end)
 
 
-def outcome_list(outcomes: Outcome | Sequence[Outcome]) -> list[Outcome]:
+class HasOutcome(Protocol):
+    """A load test's result or a forecast."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is drawn of it."""
+        ...
+
+
+Run: TypeAlias = Outcome | HasOutcome
+"""What a figure of a run is given."""
+
+
+def one_outcome(run: Run, what: str = "outcome") -> Outcome:
+    """An outcome, or that of a result or a forecast."""
+    found = run if isinstance(run, Outcome) else getattr(run, "outcome", None)
+    if not isinstance(found, Outcome):
+        raise ValueError(f"{what} is a {type(run).__name__}: give an Outcome, a load test's result or a forecast")
+    return found
+
+
+def outcome_list(outcomes: Run | Sequence[Run]) -> list[Outcome]:
     """One outcome or several, as a list that isn't empty."""
-    listed = [outcomes] if isinstance(outcomes, Outcome) else list(outcomes)
+    if not isinstance(outcomes, list | tuple):
+        return [one_outcome(outcomes, "outcomes")]  # type: ignore[arg-type]
+    listed = [one_outcome(each, f"outcomes[{place}]") for place, each in enumerate(outcomes)]
     if not listed:
         raise ValueError("outcomes: none given, so there is nothing to draw")
-    for place, each in enumerate(listed):
-        if not isinstance(each, Outcome):
-            raise ValueError(f"outcomes[{place}] is a {type(each).__name__}, not an Outcome")
     return listed
 
 

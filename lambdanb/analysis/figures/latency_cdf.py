@@ -10,14 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from lambdanb.analysis.figures import style
-from lambdanb.analysis.figures.inputs import Floats, outcome_list, outcome_names, places
+from lambdanb.analysis.figures.inputs import Floats, Run, outcome_list, outcome_names, places
 from lambdanb.model.histogram import GROWTH
-from lambdanb.model.outcome import Outcome
 
 
-def latency_cdf(
-    outcomes: Outcome | Sequence[Outcome], names: Sequence[str] | None = None, ax: Axes | None = None
-) -> Axes:
+def latency_cdf(outcomes: Run | Sequence[Run], names: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """The share of answers within each latency, of one outcome or several laid over each other.
 
     Both axes are logarithmic; the vertical one by the share that is slower: 50 %, 90 %, 99 %, 99.9 % are about as far

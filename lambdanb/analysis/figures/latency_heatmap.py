@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from lambdanb.analysis.figures import style
-from lambdanb.analysis.figures.inputs import Floats, window_edges
+from lambdanb.analysis.figures.inputs import Floats, Run, one_outcome, window_edges
 from lambdanb.model.histogram import GROWTH
 from lambdanb.model.outcome import Outcome
 
@@ -16,13 +16,14 @@ _MOST_ROWS = 50
 _MOST_COLUMNS = 240
 
 
-def latency_heatmap(outcome: Outcome, ax: Axes | None = None) -> Axes:
+def latency_heatmap(outcome: Run, ax: Axes | None = None) -> Axes:
     """A map of `outcome.latency_by_window`: time to the right, latency upwards (log), darker where there are more
     answers (log). White: none. Neighbouring windows and buckets are summed until a cell can be seen; the scale beside
     the map tells how large a cell is.
 
     Raises ValueError where there are no answers, or not one histogram for each window.
     """
+    outcome = one_outcome(outcome)
     edges_s = window_edges(outcome)
     histograms = outcome.latency_by_window
     if len(histograms) != len(outcome.windows):

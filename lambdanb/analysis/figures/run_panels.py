@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from lambdanb.analysis.figures import style
 from lambdanb.analysis.figures.concurrency import concurrency
-from lambdanb.analysis.figures.inputs import outcome_list, outcome_names, places, window_edges
+from lambdanb.analysis.figures.inputs import Run, outcome_list, outcome_names, places, window_edges
 from lambdanb.analysis.figures.latency_cdf import latency_cdf
 from lambdanb.analysis.figures.windows_over_time import windows_over_time
 from lambdanb.analysis.told import dollars, short
@@ -22,7 +22,7 @@ PANELS = 6
 
 
 def run_panels(
-    outcomes: Outcome | Sequence[Outcome], names: Sequence[str] | None = None, axes: Sequence[Axes] | None = None
+    outcomes: Run | Sequence[Run], names: Sequence[str] | None = None, axes: Sequence[Axes] | None = None
 ) -> tuple[Axes, ...]:
     """Six panels: arrivals per second by what became of them, concurrency, environments; how many answers keep within a
     latency, the latency's quantiles over time, cost so far.

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from lambdanb.analysis.figures import style
-from lambdanb.analysis.figures.inputs import Floats, outcome_list, outcome_names, places, window_edges
+from lambdanb.analysis.figures.inputs import Floats, Run, outcome_list, outcome_names, places, window_edges
 from lambdanb.model.histogram import percentile_ms
 from lambdanb.model.outcome import QUANTILES, Outcome
 
@@ -22,7 +22,7 @@ _ANSWERS_A_STEP = 100
 
 
 def windows_over_time(
-    outcomes: Outcome | Sequence[Outcome], names: Sequence[str] | None = None, axes: Sequence[Axes] | None = None
+    outcomes: Run | Sequence[Run], names: Sequence[str] | None = None, axes: Sequence[Axes] | None = None
 ) -> tuple[Axes, ...]:
     """Three panels over the time since the stream's start, a step for each window: arrivals per second, environments,
     and the latency's quantiles (log), p99 above p95 above p50. A gap is where there were no answers. Latencies of

@@ -40,6 +40,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: figures.latency_cdf(empty_outcome()), "outcome.latency of measured: no answers"),
     (lambda: figures.latency_cdf([]), "outcomes: none given"),
     (lambda: figures.latency_cdf([outcome(2), "b"]), r"outcomes\[1\] is a str"),  # type: ignore[list-item]
+    (lambda: figures.run_panels(None), "outcomes is a NoneType: give an Outcome, a load test's result or"),  # type: ignore[arg-type]
+    (lambda: figures.concurrency("b"), "outcome is a str: give an Outcome"),  # type: ignore[arg-type]
+    (lambda: figures.latency_heatmap(SIZES), "outcome is a DataFrame: give an Outcome"),
     (lambda: figures.latency_cdf(outcome(2), names=["a", "b"]), "names: 2 given for 1 outcomes"),
     (lambda: figures.latency_heatmap(empty_outcome(windows=3)), "latency_by_window: no answers"),
     (lambda: figures.latency_heatmap(unequal()), "4 histograms for 5 windows"),
