@@ -144,15 +144,15 @@ async def get_log_events(api: Api, members: Members) -> Members:
 
 
 async def filter_log_events(api: Api, members: Members) -> Members:
-    """Lines of all streams or some, by time, oldest first, that hold every word of the filter pattern."""
+    """Lines of all streams or some, by time, oldest first, that the filter pattern lets through."""
     streams, prefix = members.get("logStreamNames"), members.get("logStreamNamePrefix", "")
-    words = _words(members.get("filterPattern", ""))
+    terms = _terms(members.get("filterPattern", ""))
     lines = [
         line
         for line in await _all_lines(api, _function(members), members)
         if (streams is None or line["stream"] in streams)
         and line["stream"].startswith(prefix)
-        and all((word in line["text"]) != unwanted for word, unwanted in words)
+        and _passes(line["text"], terms)
     ]
     start, limit = _number(members.get("nextToken", "0")), members.get("limit", _MOST_LINES)
     chosen = lines[start : start + limit]
@@ -182,23 +182,34 @@ async def _all_lines(api: Api, function: str, members: Members, stream: str | No
     return lines
 
 
-def _words(pattern: str) -> list[tuple[str, bool]]:
-    """The words of a pattern with whether each must be absent. Quotes hold words together, - wants one to be absent."""
+def _terms(pattern: str) -> list[tuple[str, str]]:
+    """The words of a pattern, each with the sign before it: "", "-" or "?". Quotes hold words together."""
     if pattern.lstrip().startswith(("{", "[", "%")):
         raise Refusal(
             "InvalidParameterException", f"Invalid filter pattern: only words are looked for here, not {pattern}"
         )
-    words, rest = [], pattern.strip()
+    terms, rest = [], pattern.strip()
     while rest:
-        unwanted = rest.startswith("-")
-        rest = rest.removeprefix("-").removeprefix("?")
+        sign = rest[0] if rest[0] in "-?" else ""
+        rest = rest[len(sign) :]
         if rest.startswith('"'):
             word, _, rest = rest[1:].partition('"')
         else:
             word, _, rest = rest.partition(" ")
-        words.append((word, unwanted))
+        terms.append((sign, word))
         rest = rest.strip()
-    return words
+    return terms
+
+
+def _passes(text: str, terms: Sequence[tuple[str, str]]) -> bool:
+    """Every word must be there, those with - must not. Of words with ? one is enough; beside others AWS ignores them.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    certain = [(sign, word) for sign, word in terms if sign != "?"]
+    if terms and not certain:
+        return any(word in text for _, word in terms)
+    return all((word in text) != (sign == "-") for sign, word in certain)
 
 
 def _number(text: str) -> int:
