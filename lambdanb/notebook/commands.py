@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,6 +146,9 @@ def _endpoint(options: Options) -> None:
     told = variables(executor.home, executor.ask("endpoint")["url"])
     if options.get("here"):
         os.environ.update(told)
+        boto3: Any = sys.modules.get("boto3")
+        if boto3 is not None:
+            boto3.DEFAULT_SESSION = None  # it keeps the keys that it found first
         print(f"boto3 and !aws in this notebook use {told['AWS_ENDPOINT_URL']} from now on.")
         return
     print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items()))
